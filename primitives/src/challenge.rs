@@ -1,0 +1,110 @@
+//! Performance challenges: what a round asks, what a device commits to, what a verifier says.
+
+use crate::{telemetry::PowerReading, DeviceId, Moment, RoundId, H256};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+use serde::{Deserialize, Serialize};
+
+/// The most lanes one challenge may ask of a device.
+pub const MAX_LANES: u16 = 1024;
+
+/// The size of a CPU challenge. Work is fixed and time is measured.
+#[derive(
+	Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+	TypeInfo, Serialize, Deserialize,
+)]
+pub struct CpuChallenge {
+	/// Lanes that run at once; the device's offered lanes.
+	pub lanes: u16,
+	/// Segments of each lane; a checkpoint follows each.
+	pub segments: u32,
+	/// Steps of a segment, each 64 rounds (techniques 2.1).
+	pub steps_per_segment: u32,
+}
+
+impl CpuChallenge {
+	/// Steps that one lane makes.
+	pub fn steps_per_lane(&self) -> u64 {
+		u64::from(self.segments).saturating_mul(u64::from(self.steps_per_segment))
+	}
+}
+
+/// A drawn round, as the chain announces it.
+#[derive(
+	Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct ChallengeTask {
+	/// The round.
+	pub round: RoundId,
+	/// The device under test.
+	pub device: DeviceId,
+	/// From BABE randomness, the device and the round; unknown before the round's block.
+	pub seed: H256,
+	/// What to compute.
+	pub cpu: CpuChallenge,
+	/// Verdicts are accepted until then.
+	pub deadline: Moment,
+}
+
+/// What the device signs (under [`crate::signing::Domain::ChallengeCommit`]) when its lanes are done.
+#[derive(
+	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct ChallengeCommit {
+	/// The round.
+	pub round: RoundId,
+	/// Merkle root over all checkpoints, lane-major (lane 0's first).
+	pub root: H256,
+	/// Its own power figures under this load.
+	pub power: PowerReading,
+}
+
+/// Why a verifier failed a device.
+#[derive(
+	Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+	TypeInfo, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChallengeFailure {
+	/// The device was not connected or did not answer in time.
+	#[codec(index = 0)]
+	NoAnswer,
+	/// It answered with something that does not decode or exceeds its cap.
+	#[codec(index = 1)]
+	Malformed,
+	/// The commitment's signature is not the device's.
+	#[codec(index = 2)]
+	BadSignature,
+	/// An opened checkpoint is not under the committed root.
+	#[codec(index = 3)]
+	BadOpening,
+	/// A re-run segment ended in another state than the committed one.
+	#[codec(index = 4)]
+	WrongResult,
+	/// The power figures contradict themselves.
+	#[codec(index = 5)]
+	BadPower,
+}
+
+/// One verifier's finding about one round.
+#[derive(
+	Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+	TypeInfo,
+)]
+pub enum Verdict {
+	/// All sampled segments were right.
+	#[codec(index = 0)]
+	Passed {
+		/// From the round's block to the commitment, by the verifier's clock.
+		elapsed_millis: u32,
+		/// The power figures that the device signed.
+		power: PowerReading,
+	},
+	/// The round failed.
+	#[codec(index = 1)]
+	Failed {
+		/// Why.
+		reason: ChallengeFailure,
+	},
+}

@@ -1,0 +1,118 @@
+//! Devices and where they stand.
+
+use crate::{MilliWatts, Moment, Ppm, RackId, RegionId, SiteId};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+use serde::{Deserialize, Serialize};
+use sp_core::ed25519;
+
+/// How far a device's identity is rooted in hardware. Ordered: a higher tier satisfies a lower
+/// requirement.
+#[derive(
+	Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, DecodeWithMemTracking,
+	MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+	/// A software key signed the inventory: an identity, not a unique box.
+	#[codec(index = 0)]
+	T0,
+	/// A TPM with an endorsement key.
+	#[codec(index = 1)]
+	T1,
+	/// A confidential-computing CPU (SEV-SNP with VCEK, TDX).
+	#[codec(index = 2)]
+	T2,
+	/// T2 with accelerators attested under the same nonce.
+	#[codec(index = 3)]
+	T3,
+}
+
+/// Where a device is in its life.
+#[derive(
+	Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+	TypeInfo, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceStatus {
+	/// Bonded, not attested (or its attestation lapsed).
+	#[codec(index = 0)]
+	Registered,
+	/// Attested at a tier; no fresh proof of life yet.
+	#[codec(index = 1)]
+	Attested,
+	/// Attested and alive: may be matched.
+	#[codec(index = 2)]
+	Active,
+	/// Missed recent epochs: keeps its leases, gets no new ones.
+	#[codec(index = 3)]
+	Suspect,
+	/// Its provider asked for no new work.
+	#[codec(index = 4)]
+	Draining,
+	/// Earns less than its electricity: no new work, no penalty.
+	#[codec(index = 5)]
+	Standby,
+	/// Silent for long.
+	#[codec(index = 6)]
+	Offline,
+	/// Slashed: no work until its provider clears it.
+	#[codec(index = 7)]
+	Jailed,
+	/// Leaving: its bond is unbonding or returned.
+	#[codec(index = 8)]
+	Retired,
+}
+
+/// What other pallets may know of a device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeviceInfo<AccountId> {
+	/// The account that bonded it.
+	pub provider: AccountId,
+	/// Its site.
+	pub site: SiteId,
+	/// Its rack, if the provider keeps racks.
+	pub rack: Option<RackId>,
+	/// The key its messages are signed with.
+	pub key: ed25519::Public,
+	/// Its state now.
+	pub status: DeviceStatus,
+	/// Parallel lanes (hardware threads) its provider offers, at least 1.
+	pub lanes: u16,
+	/// Memory that its provider offers to workloads, in MiB.
+	pub memory_mib: u32,
+}
+
+/// What other pallets may know of a site.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SiteInfo<AccountId> {
+	/// The account that registered it.
+	pub provider: AccountId,
+	/// The region whose orchestrators serve it.
+	pub region: RegionId,
+	/// What its circuit may carry. Running work may use 80 % of it (continuous-load rule).
+	pub power_cap: MilliWatts,
+	/// Power usage effectiveness: wall power over IT power, at least one.
+	pub pue: Ppm,
+}
+
+/// A measured speed. Off chain it explains prices; on chain it turns fuel into time.
+#[derive(
+	Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+	TypeInfo, Serialize, Deserialize,
+)]
+pub struct Performance {
+	/// Challenge steps per second that one lane sustains with all lanes busy.
+	pub steps_per_second_per_lane: u64,
+	/// Lanes that were measured together.
+	pub lanes: u16,
+	/// When the round that measured it closed.
+	pub measured_at: Moment,
+}
+
+/// The longest device name and inventory strings, in bytes.
+pub const MAX_LABEL_LEN: u32 = 64;
+
+/// Shown in lists; `id` is what everything else uses.
+pub type DeviceLabel = sp_runtime::BoundedVec<u8, sp_core::ConstU32<MAX_LABEL_LEN>>;
+

@@ -1,0 +1,84 @@
+//! Attestation evidence as devices send it. Verification is in the `verifier` crate.
+
+use crate::H256;
+use alloc::vec::Vec;
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+use serde::{Deserialize, Serialize};
+use sp_core::{ed25519, ConstU32};
+use sp_runtime::BoundedVec;
+
+/// No evidence may be larger than this, whatever its format; checked before decoding.
+pub const MAX_EVIDENCE_LEN: u32 = 32 * 1024;
+
+/// Evidence as it travels in an extrinsic: still undecoded.
+pub type EvidenceBytes = BoundedVec<u8, ConstU32<MAX_EVIDENCE_LEN>>;
+
+/// A text of an inventory: printable in lists, never an input to a decision.
+pub type InventoryText = BoundedVec<u8, ConstU32<128>>;
+
+/// Names of the formats, for errors and events. The discriminant is the first byte of encoded
+/// [`Evidence`].
+#[derive(
+	Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+	TypeInfo, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum EvidenceFormat {
+	/// Inventory signed by the device's software key.
+	#[codec(index = 0)]
+	DeviceKeyInventory,
+}
+
+/// What a machine says it is made of. Tier T0 proves only who says it.
+#[derive(
+	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct Inventory {
+	/// CPU model as the kernel names it.
+	pub cpu_model: InventoryText,
+	/// Hardware threads.
+	pub threads: u16,
+	/// Physical memory in MiB.
+	pub memory_mib: u32,
+	/// Storage in MiB that the agent may use.
+	pub storage_mib: u64,
+	/// Operating system and kernel release.
+	pub system: InventoryText,
+	/// Version of the agent.
+	pub agent: InventoryText,
+	/// Blake2b-256 over salted stable machine ids: the same for one installation, telling nothing.
+	pub machine_digest: H256,
+}
+
+/// What the device key signs in [`Evidence::DeviceKeyInventory`].
+#[derive(
+	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct InventoryStatement {
+	/// The nonce that the chain gave.
+	pub nonce: H256,
+	/// The inventory.
+	pub inventory: Inventory,
+}
+
+/// Evidence in one of the supported formats.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub enum Evidence {
+	/// See [`EvidenceFormat::DeviceKeyInventory`].
+	#[codec(index = 0)]
+	DeviceKeyInventory {
+		/// What is signed, under [`crate::signing::Domain::Evidence`].
+		statement: InventoryStatement,
+		/// The device key's signature.
+		signature: ed25519::Signature,
+	},
+}
+
+impl Evidence {
+	/// The encoded form, for an extrinsic. `None` when it is over [`MAX_EVIDENCE_LEN`].
+	pub fn to_bytes(&self) -> Option<EvidenceBytes> {
+		let bytes: Vec<u8> = self.encode();
+		bytes.try_into().ok()
+	}
+}
