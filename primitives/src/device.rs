@@ -9,8 +9,20 @@ use sp_core::ed25519;
 /// How far a device's identity is rooted in hardware. Ordered: a higher tier satisfies a lower
 /// requirement.
 #[derive(
-	Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, DecodeWithMemTracking,
-	MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	PartialOrd,
+	Ord,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Tier {
@@ -30,8 +42,18 @@ pub enum Tier {
 
 /// Where a device is in its life.
 #[derive(
-	Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
-	TypeInfo, Serialize, Deserialize,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceStatus {
@@ -98,8 +120,18 @@ pub struct SiteInfo<AccountId> {
 
 /// A measured speed. Off chain it explains prices; on chain it turns fuel into time.
 #[derive(
-	Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
-	TypeInfo, Serialize, Deserialize,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
 )]
 pub struct Performance {
 	/// Challenge steps per second that one lane sustains with all lanes busy.
@@ -115,4 +147,3 @@ pub const MAX_LABEL_LEN: u32 = 64;
 
 /// Shown in lists; `id` is what everything else uses.
 pub type DeviceLabel = sp_runtime::BoundedVec<u8, sp_core::ConstU32<MAX_LABEL_LEN>>;
-

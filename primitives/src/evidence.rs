@@ -20,8 +20,18 @@ pub type InventoryText = BoundedVec<u8, ConstU32<128>>;
 /// Names of the formats, for errors and events. The discriminant is the first byte of encoded
 /// [`Evidence`].
 #[derive(
-	Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
-	TypeInfo, Serialize, Deserialize,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum EvidenceFormat {

@@ -8,9 +8,9 @@ use crate::{
 	telemetry::PowerReading,
 	Balance, DeviceId, LeaseId, MilliWattHours, MilliWatts, Moment, OrderId, Ppm, SiteId, H256,
 };
+use sp_runtime::DispatchError;
 #[cfg(feature = "runtime-benchmarks")]
 use sp_runtime::DispatchResult;
-use sp_runtime::DispatchError;
 
 /// Reads devices and topology. Implemented by `devices`.
 pub trait DeviceInspect<AccountId> {
@@ -151,4 +151,11 @@ pub trait BenchmarkDevices<AccountId> {
 
 	/// Makes `who` a bonded verifier.
 	fn verifier(who: &AccountId) -> DispatchResult;
+}
+
+/// Sets the time for benchmarks of pallets that only know `Config::Clock`.
+#[cfg(feature = "runtime-benchmarks")]
+pub trait BenchmarkClock {
+	/// Makes the clock say `now` until the end of the benchmark.
+	fn set_now(now: Moment);
 }

@@ -1,0 +1,178 @@
+//! Wire and storage types are contracts: their bytes are pinned here.
+
+use armature_primitives::{
+	challenge::{ChallengeFailure, Verdict},
+	device::{DeviceStatus, Tier},
+	energy::QuoteError,
+	evidence::{Evidence, EvidenceFormat, Inventory, InventoryStatement},
+	lease::{LeaseOutcome, RunReport, RunStatus},
+	market::RefusalReason,
+	signing::{device_payload, registration_payload, Domain},
+	telemetry::{
+		Beat, EpochClock, Leaf, PowerReading, PowerSource, TelemetrySummary, SLOTS_PER_EPOCH,
+		SLOT_MASK,
+	},
+	DeviceId, EpochIndex, MilliWatts, Ppm, H256,
+};
+use codec::{Decode, Encode};
+use std::num::NonZeroU64;
+
+fn leaf() -> Leaf {
+	Leaf {
+		device: DeviceId(7),
+		epoch: EpochIndex(9),
+		slots: 0b101,
+		beat_head: H256::repeat_byte(1),
+		telemetry_digest: H256::repeat_byte(2),
+		summary: TelemetrySummary {
+			mean_power: MilliWatts(41_000),
+			mean_load: Ppm(250_000),
+			max_temperature: 615,
+			max_memory: Ppm(500_000),
+		},
+	}
+}
+
+macro_rules! assert_indices {
+	($enum:ident: $($variant:ident),+) => {
+		for (index, encoded) in [$($enum::$variant.encode()),+].into_iter().enumerate() {
+			assert_eq!(encoded, [index as u8], "{}", stringify!($enum));
+		}
+	};
+}
+
+#[test]
+fn enums_should_keep_their_indices() {
+	assert_indices!(Tier: T0, T1, T2, T3);
+	assert_indices!(DeviceStatus: Registered, Attested, Active, Suspect, Draining, Standby, Offline, Jailed, Retired);
+	assert_indices!(LeaseOutcome: Completed, NotAcknowledged, NotStarted, NoResult, WorkloadFailed, ProviderDeclined, WrongResult, Unresolved, Cancelled);
+	assert_indices!(RunStatus: Success, OutOfFuel, OutOfMemory, OutOfTime, Trapped, OutputTooLarge);
+	assert_indices!(ChallengeFailure: NoAnswer, Malformed, BadSignature, BadOpening, WrongResult, BadPower);
+	assert_indices!(PowerSource: WallMeter, BoardSensor, PackageCounter, Estimated);
+	assert_indices!(QuoteError: UnknownDevice, NoTariff, NoPower, FeedStale, Overflow);
+	assert_indices!(EvidenceFormat: DeviceKeyInventory);
+	assert_eq!(RefusalReason::NoQuote { error: QuoteError::NoTariff }.encode(), [12, 1]);
+	assert_eq!(Verdict::Failed { reason: ChallengeFailure::NoAnswer }.encode(), [1, 0]);
+}
+
+#[test]
+fn leaf_should_encode_to_its_pinned_bytes() {
+	let expected = concat!(
+		"07000000",
+		"0900000000000000",
+		"0500000000000000",
+		"0101010101010101010101010101010101010101010101010101010101010101",
+		"0202020202020202020202020202020202020202020202020202020202020202",
+		"28a00000",
+		"90d00300",
+		"6702",
+		"20a10700",
+	);
+	assert_eq!(hex(&leaf().encode()), expected);
+	assert_eq!(Leaf::decode(&mut &leaf().encode()[..]).unwrap(), leaf());
+}
+
+#[test]
+fn reports_and_readings_should_encode_to_their_pinned_bytes() {
+	let report =
+		RunReport { status: RunStatus::OutOfFuel, output: H256::zero(), output_len: 1, fuel: 258 };
+	assert_eq!(
+		hex(&report.encode()),
+		format!("01{}01000000000000000201000000000000", "00".repeat(32))
+	);
+	let power = PowerReading {
+		idle: MilliWatts(1),
+		loaded: MilliWatts(2),
+		source: PowerSource::Estimated,
+		error: Ppm(3),
+	};
+	assert_eq!(hex(&power.encode()), "01000000020000000303000000");
+}
+
+#[test]
+fn evidence_should_start_with_its_format_index() {
+	let evidence = Evidence::DeviceKeyInventory {
+		statement: InventoryStatement {
+			nonce: H256::repeat_byte(3),
+			inventory: Inventory {
+				cpu_model: b"cpu".to_vec().try_into().unwrap(),
+				threads: 2,
+				memory_mib: 3,
+				storage_mib: 4,
+				system: Default::default(),
+				agent: Default::default(),
+				machine_digest: H256::zero(),
+			},
+		},
+		signature: Default::default(),
+	};
+	let bytes = evidence.to_bytes().unwrap();
+	assert_eq!(bytes[0], EvidenceFormat::DeviceKeyInventory.encode()[0]);
+	assert_eq!(bytes[1..33], [3; 32]);
+}
+
+#[test]
+fn signed_payloads_should_differ_in_every_part() {
+	let genesis = H256::repeat_byte(4);
+	let base = device_payload(Domain::Leaf, &genesis, DeviceId(1), &leaf());
+	assert!(base.starts_with(b"armature/leaf\0"));
+	assert_ne!(base, device_payload(Domain::Beat, &genesis, DeviceId(1), &leaf()));
+	assert_ne!(base, device_payload(Domain::Leaf, &H256::zero(), DeviceId(1), &leaf()));
+	assert_ne!(base, device_payload(Domain::Leaf, &genesis, DeviceId(2), &leaf()));
+	assert_ne!(
+		registration_payload(&genesis, &[1u8; 32], 0),
+		registration_payload(&genesis, &[1u8; 32], 1)
+	);
+}
+
+#[test]
+fn domains_should_not_be_prefixes_of_each_other() {
+	let all = [
+		Domain::Register,
+		Domain::Evidence,
+		Domain::Beat,
+		Domain::Leaf,
+		Domain::ChallengeCommit,
+		Domain::BeatAck,
+		Domain::Hello,
+	];
+	for (i, a) in all.iter().enumerate() {
+		for (j, b) in all.iter().enumerate() {
+			assert!(i == j || !b.prefix().starts_with(a.prefix()));
+		}
+	}
+}
+
+#[test]
+fn beat_chain_should_depend_on_each_of_its_inputs() {
+	let beat = Beat {
+		device: DeviceId(1),
+		epoch: EpochIndex(1),
+		slot: 0,
+		previous: H256::zero(),
+		block_hash: H256::repeat_byte(1),
+		telemetry: H256::repeat_byte(2),
+		sent_at: 0,
+	};
+	let head = beat.link();
+	assert_ne!(head, Beat { previous: head, ..beat.clone() }.link());
+	assert_ne!(head, Beat { block_hash: head, ..beat.clone() }.link());
+	assert_ne!(head, Beat { telemetry: head, ..beat }.link());
+}
+
+#[test]
+fn epoch_clock_should_agree_with_itself_at_the_edges() {
+	let clock = EpochClock { slot_millis: NonZeroU64::new(10_000).unwrap() };
+	let start = clock.start_of(EpochIndex(5));
+	assert_eq!(clock.epoch_millis(), 600_000);
+	assert_eq!(clock.epoch_at(start), EpochIndex(5));
+	assert_eq!(clock.epoch_at(start - 1), EpochIndex(4));
+	assert_eq!(clock.end_of(EpochIndex(4)), start);
+	assert_eq!(clock.slot_at(start), 0);
+	assert_eq!(u32::from(clock.slot_at(start - 1)), SLOTS_PER_EPOCH - 1);
+	assert_eq!(SLOT_MASK.count_ones(), SLOTS_PER_EPOCH);
+}
+
+fn hex(bytes: &[u8]) -> String {
+	bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
