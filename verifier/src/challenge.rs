@@ -1,0 +1,144 @@
+//! CPU challenges: sequential lanes with checkpoints.
+//!
+//! A device runs one lane for each hardware thread that it offers, all at once. A lane is a chain
+//! of segments; each segment's end state is a checkpoint, and the device commits to all of them by
+//! one Merkle root before it knows which will be opened. Because the work is fixed by the task and
+//! the verifier's clock is the only clock, speed is `steps / elapsed`. A segment depends on its
+//! 64-byte start state and on the lane's table only, so anyone can check one alone: a verifier
+//! re-runs a random sample, a dispute re-runs one segment in the runtime.
+//!
+//! If a share `f` of the segments is wrong and `k` of `n` are sampled after the commitment, a lie
+//! passes with probability `C(n - fn, k) / C(n, k) <= (1 - f)^k`.
+//!
+//! The algorithm is part of the protocol: `tests::algorithm_should_never_drift` pins its result.
+
+mod lane;
+mod opening;
+
+pub use lane::{
+	initial_state, lane_table, run_segment, LaneTable, State, ROUNDS_PER_STEP, STATE_LEN,
+	TABLE_BYTES,
+};
+pub use opening::{
+	check_opening, check_openings, commit_root, sample, CheckpointPath, SegmentOpening, Transcript,
+	MAX_CHECKPOINT_DEPTH,
+};
+
+use armature_primitives::{
+	challenge::{ChallengeFailure, ChallengeTask, CpuChallenge, MAX_LANES},
+	telemetry::PowerReading,
+	Ppm,
+};
+use core::ops::ControlFlow;
+
+/// The most checkpoints (lanes times segments) of one task. At 64 bytes of state and as much of
+/// tree, the largest transcript takes 512 MiB; a task for `n` lanes takes `n / 1024` of it.
+pub const MAX_CHECKPOINTS: u32 = 1 << MAX_CHECKPOINT_DEPTH;
+
+/// Steps of a segment unless parameters say otherwise. With its table, such a segment takes 3.1 ms
+/// natively and 4.5 ms in wasmtime on an AMD EPYC core of 2026
+/// (`cargo run --release -p armature-verifier --example segment`).
+pub const DEFAULT_STEPS_PER_SEGMENT: u32 = 8_192;
+
+/// The most steps of a segment: four times the default, so that a re-run in the runtime stays below
+/// some 15 ms.
+pub const MAX_STEPS_PER_SEGMENT: u32 = 4 * DEFAULT_STEPS_PER_SEGMENT;
+
+/// Why a task or a request about it makes no sense.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChallengeError {
+	/// The task has no lane, no segment or no step.
+	NoWork,
+	/// More than [`MAX_LANES`] lanes.
+	TooManyLanes,
+	/// More than [`MAX_CHECKPOINTS`] lanes times segments.
+	TooManyCheckpoints,
+	/// More than [`MAX_STEPS_PER_SEGMENT`] steps in a segment.
+	TooManySteps,
+	/// The task has no lane of this number.
+	NoSuchLane,
+	/// The number of states is not lanes times segments.
+	WrongCount,
+	/// The caller stopped the run.
+	Stopped,
+}
+
+impl core::fmt::Display for ChallengeError {
+	fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+		f.write_str(match self {
+			ChallengeError::NoWork => "the challenge has no lane, no segment or no step",
+			ChallengeError::TooManyLanes => "the challenge has too many lanes",
+			ChallengeError::TooManyCheckpoints => "the challenge has too many checkpoints",
+			ChallengeError::TooManySteps => "the challenge has too many steps per segment",
+			ChallengeError::NoSuchLane => "the challenge has no such lane",
+			ChallengeError::WrongCount => "the states are not lanes times segments",
+			ChallengeError::Stopped => "the run was stopped",
+		})
+	}
+}
+
+impl core::error::Error for ChallengeError {}
+
+/// Checks a task's size and returns its number of checkpoints, lanes times segments. Everything
+/// here checks it before it allocates or computes.
+pub fn checkpoints(cpu: &CpuChallenge) -> Result<u32, ChallengeError> {
+	if cpu.lanes == 0 || cpu.segments == 0 || cpu.steps_per_segment == 0 {
+		return Err(ChallengeError::NoWork);
+	}
+	if cpu.lanes > MAX_LANES {
+		return Err(ChallengeError::TooManyLanes);
+	}
+	if cpu.steps_per_segment > MAX_STEPS_PER_SEGMENT {
+		return Err(ChallengeError::TooManySteps);
+	}
+	u32::from(cpu.lanes)
+		.checked_mul(cpu.segments)
+		.filter(|count| *count <= MAX_CHECKPOINTS)
+		.ok_or(ChallengeError::TooManyCheckpoints)
+}
+
+/// Runs one lane and hands each checkpoint, `(segment, state)`, to `on_checkpoint` as it is
+/// reached. `ControlFlow::Break` stops the run with [`ChallengeError::Stopped`].
+pub fn run_lane(
+	task: &ChallengeTask,
+	lane: u16,
+	mut on_checkpoint: impl FnMut(u32, State) -> ControlFlow<()>,
+) -> Result<(), ChallengeError> {
+	checkpoints(&task.cpu)?;
+	if lane >= task.cpu.lanes {
+		return Err(ChallengeError::NoSuchLane);
+	}
+	let table = lane_table(&task.seed, lane);
+	let mut state = initial_state(&task.seed, task.device, lane);
+	for segment in 0..task.cpu.segments {
+		state = run_segment(&table, state, task.cpu.steps_per_segment);
+		if on_checkpoint(segment, state).is_break() {
+			return Err(ChallengeError::Stopped);
+		}
+	}
+	Ok(())
+}
+
+/// Challenge steps per second of one lane with all lanes busy, rounded down, saturating. No time
+/// at all is no measurement: zero.
+pub fn steps_per_second_per_lane(task: &ChallengeTask, elapsed_millis: u32) -> u64 {
+	let steps = u128::from(task.cpu.steps_per_lane()).saturating_mul(1_000);
+	steps
+		.checked_div(u128::from(elapsed_millis))
+		.map_or(0, |speed| u64::try_from(speed).unwrap_or(u64::MAX))
+}
+
+/// Whether power figures agree with themselves: a loaded device draws something and not less than
+/// an idle one, and the error band is at most 100 %.
+pub fn check_power(reading: &PowerReading) -> Result<(), ChallengeFailure> {
+	let plausible =
+		reading.loaded.0 > 0 && reading.loaded >= reading.idle && reading.error <= Ppm::ONE;
+	if plausible {
+		Ok(())
+	} else {
+		Err(ChallengeFailure::BadPower)
+	}
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,433 @@
+use super::*;
+use armature_primitives::{telemetry::PowerSource, DeviceId, MilliWatts, RoundId, H256};
+use codec::{Decode, DecodeAll, Encode, MaxEncodedLen};
+use proptest::prelude::*;
+
+const LANES: u16 = 3;
+const SEGMENTS: u32 = 5;
+
+fn task() -> ChallengeTask {
+	ChallengeTask {
+		round: RoundId(9),
+		device: DeviceId(4),
+		seed: H256([0x5a; 32]),
+		cpu: CpuChallenge { lanes: LANES, segments: SEGMENTS, steps_per_segment: 7 },
+		deadline: 1_000,
+	}
+}
+
+fn states(task: &ChallengeTask) -> Vec<State> {
+	let mut states = Vec::new();
+	for lane in 0..task.cpu.lanes {
+		run_lane(task, lane, |segment, state| {
+			assert_eq!(states.len() as u32, u32::from(lane) * task.cpu.segments + segment);
+			states.push(state);
+			ControlFlow::Continue(())
+		})
+		.unwrap();
+	}
+	states
+}
+
+fn transcript(task: &ChallengeTask) -> Transcript {
+	Transcript::new(*task, states(task)).unwrap()
+}
+
+/// What checking every segment of a transcript against `task` says.
+fn findings(task: &ChallengeTask, lie: &Transcript) -> Vec<Result<(), ChallengeFailure>> {
+	(0..task.cpu.lanes)
+		.flat_map(|lane| (0..task.cpu.segments).map(move |segment| (lane, segment)))
+		.map(|(lane, segment)| check_opening(task, lie.root(), &lie.open(lane, segment).unwrap()))
+		.collect()
+}
+
+/// Both values also come out of a separate implementation in another language, written from the
+/// documentation of `lane` and `merkle`.
+#[test]
+fn algorithm_should_never_drift() {
+	let mut task = task();
+	let root = transcript(&task).root();
+	assert_eq!(
+		format!("{root:?}"),
+		"0x6c4f09e961202f4347f57cb7514510c0e3c6b5ac279d724b8545e042424a9992"
+	);
+	task.cpu.steps_per_segment = DEFAULT_STEPS_PER_SEGMENT;
+	let start = initial_state(&task.seed, task.device, 1);
+	let end = run_segment(&lane_table(&task.seed, 1), start, DEFAULT_STEPS_PER_SEGMENT);
+	assert_eq!(
+		format!("{:?}", H256(sp_io::hashing::blake2_256(&end.to_bytes()))),
+		"0xa5b26dc0a87fc0fb5b94c27401365e028d8fc780b65008414d6f20ee23a8789a"
+	);
+}
+
+#[test]
+fn table_should_be_the_chacha8_stream_of_its_key() {
+	use rand_chacha::rand_core::{RngCore, SeedableRng};
+	let seed = H256([3; 32]);
+	let mut key_input = b"armature/lane-table\0".to_vec();
+	key_input.extend_from_slice(seed.as_bytes());
+	key_input.extend_from_slice(&[1, 2]);
+	let mut stream = rand_chacha::ChaCha8Rng::from_seed(sp_io::hashing::blake2_256(&key_input));
+	let mut bytes = vec![0u8; TABLE_BYTES];
+	stream.fill_bytes(&mut bytes);
+	assert_eq!(lane_table(&seed, 0x0201).to_bytes(), bytes);
+	assert_ne!(lane_table(&seed, 0x0201), lane_table(&seed, 0x0200));
+}
+
+#[test]
+fn every_opening_should_pass_when_the_prover_is_honest() {
+	let task = task();
+	let work = transcript(&task);
+	assert_eq!(commit_root(&task.cpu, &states(&task)), Ok(work.root()));
+	assert!(findings(&task, &work).iter().all(Result::is_ok));
+	assert_eq!(work.open(LANES, 0), None);
+	assert_eq!(work.open(0, SEGMENTS), None);
+}
+
+#[test]
+fn whole_answer_should_pass_when_it_is_exactly_what_was_asked() {
+	let task = task();
+	let work = transcript(&task);
+	let wanted = sample(H256([1; 32]), &task, 6).unwrap();
+	let answer: Vec<_> = wanted.iter().map(|(l, s)| work.open(*l, *s).unwrap()).collect();
+	assert_eq!(check_openings(&task, work.root(), &wanted, &answer), Ok(()));
+
+	let malformed = Err(ChallengeFailure::Malformed);
+	assert_eq!(check_openings(&task, work.root(), &wanted, &answer[1..]), malformed);
+	assert_eq!(check_openings(&task, work.root(), &wanted, &[]), malformed);
+	assert_eq!(check_openings(&task, work.root(), &[], &[]), malformed);
+	let mut turned = answer.clone();
+	turned.reverse();
+	assert_eq!(check_openings(&task, work.root(), &wanted, &turned), malformed);
+	let mut repeated = answer.clone();
+	repeated[1] = repeated[0].clone();
+	assert_eq!(check_openings(&task, work.root(), &wanted, &repeated), malformed);
+	let mut longer = answer.clone();
+	longer.push(answer[0].clone());
+	assert_eq!(check_openings(&task, work.root(), &wanted, &longer), malformed);
+	let mut wrong = answer;
+	wrong[5].end[0] ^= 1;
+	assert_eq!(
+		check_openings(&task, work.root(), &wanted, &wrong),
+		Err(ChallengeFailure::BadOpening)
+	);
+}
+
+#[test]
+fn skipped_segment_should_be_a_wrong_result() {
+	let task = task();
+	let mut states = states(&task);
+	// Lane 1 leaves out segment 2 and carries the checkpoint before it on; all later ones are
+	// computed honestly from there.
+	let table = lane_table(&task.seed, 1);
+	let first = SEGMENTS as usize;
+	states[first + 2] = states[first + 1];
+	for segment in 3..5 {
+		states[first + segment] = run_segment(&table, states[first + segment - 1], 7);
+	}
+	let lie = Transcript::new(task, states).unwrap();
+	for (at, finding) in findings(&task, &lie).into_iter().enumerate() {
+		let expected = if at == first + 2 { Err(ChallengeFailure::WrongResult) } else { Ok(()) };
+		assert_eq!(finding, expected, "checkpoint {at}");
+	}
+}
+
+#[test]
+fn fewer_steps_should_be_a_wrong_result() {
+	let task = task();
+	let mut short = task;
+	short.cpu.steps_per_segment -= 1;
+	let lie = Transcript::new(task, states(&short)).unwrap();
+	for finding in findings(&task, &lie) {
+		assert_eq!(finding, Err(ChallengeFailure::WrongResult));
+	}
+}
+
+#[test]
+fn one_lane_copied_to_all_should_be_a_wrong_result() {
+	let task = task();
+	let honest = states(&task);
+	let copied = honest[..5].iter().cycle().take(15).copied().collect();
+	let lie = Transcript::new(task, copied).unwrap();
+	for (at, finding) in findings(&task, &lie).into_iter().enumerate() {
+		assert_eq!(finding.is_ok(), at < 5);
+		assert!(at < 5 || finding == Err(ChallengeFailure::WrongResult));
+	}
+}
+
+#[test]
+fn work_of_another_seed_or_device_should_be_a_wrong_result() {
+	let task = task();
+	let mut other_seed = task;
+	other_seed.seed.0[31] ^= 1;
+	let lie = transcript(&other_seed);
+	assert!(findings(&task, &lie).iter().all(|f| *f == Err(ChallengeFailure::WrongResult)));
+
+	// Another device's table is the same under the same seed, so only the first segment of each
+	// lane gives it away; the seed differs by device, and then all do.
+	let mut other_device = task;
+	other_device.device = DeviceId(5);
+	let lie = transcript(&other_device);
+	for (at, finding) in findings(&task, &lie).into_iter().enumerate() {
+		let expected = if at % 5 == 0 { Err(ChallengeFailure::WrongResult) } else { Ok(()) };
+		assert_eq!(finding, expected);
+	}
+}
+
+#[test]
+fn path_should_be_a_bad_opening_when_swapped_or_bent() {
+	let task = task();
+	let work = transcript(&task);
+	let bad = Err(ChallengeFailure::BadOpening);
+	let honest = work.open(1, 2).unwrap();
+	let check = |opening: &SegmentOpening| check_opening(&task, work.root(), opening);
+	assert_eq!(check(&honest), Ok(()));
+
+	let mut swapped = honest.clone();
+	core::mem::swap(&mut swapped.start_path, &mut swapped.end_path);
+	assert_eq!(check(&swapped), bad);
+	let mut turned = honest.clone();
+	core::mem::swap(&mut turned.start, &mut turned.end);
+	assert_eq!(check(&turned), bad);
+	// Right states at another place of the tree.
+	let mut moved = honest.clone();
+	moved.segment = 3;
+	assert_eq!(check(&moved), bad);
+	let mut relaned = honest.clone();
+	relaned.lane = 2;
+	assert_eq!(check(&relaned), bad);
+	let mut bent = honest.clone();
+	bent.end_path[0].0[0] ^= 1;
+	assert_eq!(check(&bent), bad);
+	let mut cut = honest.clone();
+	cut.start_path.pop();
+	assert_eq!(check(&cut), bad);
+	let mut longer = honest.clone();
+	longer.end_path.try_push(H256::zero()).unwrap();
+	assert_eq!(check(&longer), bad);
+	let mut root = work.root();
+	root.0[0] ^= 1;
+	assert_eq!(check_opening(&task, root, &honest), bad);
+}
+
+#[test]
+fn opening_should_be_malformed_when_it_is_outside_the_task() {
+	let task = task();
+	let work = transcript(&task);
+	let malformed = Err(ChallengeFailure::Malformed);
+	let honest = work.open(1, 0).unwrap();
+	let mut outside = honest.clone();
+	outside.lane = LANES;
+	assert_eq!(check_opening(&task, work.root(), &outside), malformed);
+	let mut outside = honest.clone();
+	outside.segment = SEGMENTS;
+	assert_eq!(check_opening(&task, work.root(), &outside), malformed);
+	let mut padded = honest.clone();
+	padded.start_path.try_push(H256::zero()).unwrap();
+	assert_eq!(check_opening(&task, work.root(), &padded), malformed);
+	let mut huge = task;
+	huge.cpu.steps_per_segment = MAX_STEPS_PER_SEGMENT + 1;
+	assert_eq!(check_opening(&huge, work.root(), &honest), malformed);
+}
+
+#[test]
+fn first_segment_should_start_from_the_initial_state() {
+	let task = task();
+	let mut states = states(&task);
+	// A lane that chose its own start and ran honestly from it.
+	let table = lane_table(&task.seed, 0);
+	let own = State([1, 2, 3, 4, 5, 6, 7, 8]);
+	states[0] = run_segment(&table, own, 7);
+	let lie = Transcript::new(task, states).unwrap();
+	let mut opening = lie.open(0, 0).unwrap();
+	assert_eq!(check_opening(&task, lie.root(), &opening), Err(ChallengeFailure::WrongResult));
+	opening.start = own.to_bytes();
+	assert_eq!(check_opening(&task, lie.root(), &opening), Err(ChallengeFailure::WrongResult));
+}
+
+#[test]
+fn size_should_be_checked_on_both_sides_of_each_cap() {
+	let cpu =
+		|lanes, segments, steps_per_segment| CpuChallenge { lanes, segments, steps_per_segment };
+	assert_eq!(checkpoints(&cpu(1, 1, 1)), Ok(1));
+	assert_eq!(checkpoints(&cpu(0, 1, 1)), Err(ChallengeError::NoWork));
+	assert_eq!(checkpoints(&cpu(1, 0, 1)), Err(ChallengeError::NoWork));
+	assert_eq!(checkpoints(&cpu(1, 1, 0)), Err(ChallengeError::NoWork));
+	assert_eq!(checkpoints(&cpu(MAX_LANES, 4_096, 1)), Ok(MAX_CHECKPOINTS));
+	assert_eq!(checkpoints(&cpu(MAX_LANES, 4_097, 1)), Err(ChallengeError::TooManyCheckpoints));
+	assert_eq!(checkpoints(&cpu(2, u32::MAX, 1)), Err(ChallengeError::TooManyCheckpoints));
+	assert_eq!(checkpoints(&cpu(MAX_LANES + 1, 1, 1)), Err(ChallengeError::TooManyLanes));
+	assert_eq!(checkpoints(&cpu(1, 1, MAX_STEPS_PER_SEGMENT)), Ok(1));
+	assert_eq!(
+		checkpoints(&cpu(1, 1, MAX_STEPS_PER_SEGMENT + 1)),
+		Err(ChallengeError::TooManySteps)
+	);
+	// The largest tree's longest path is what an opening may carry.
+	assert_eq!(crate::merkle::path_len(MAX_CHECKPOINTS, 0), Some(MAX_CHECKPOINT_DEPTH as usize));
+}
+
+#[test]
+fn run_should_refuse_or_stop() {
+	let task = task();
+	let never = |_, _| -> ControlFlow<()> { panic!("no checkpoint") };
+	assert_eq!(run_lane(&task, LANES, never), Err(ChallengeError::NoSuchLane));
+	let mut empty = task;
+	empty.cpu.segments = 0;
+	assert_eq!(run_lane(&empty, 0, never), Err(ChallengeError::NoWork));
+	let mut seen = 0;
+	let stopped = run_lane(&task, 0, |segment, _| {
+		seen += 1;
+		if segment == 1 {
+			ControlFlow::Break(())
+		} else {
+			ControlFlow::Continue(())
+		}
+	});
+	assert_eq!((stopped, seen), (Err(ChallengeError::Stopped), 2));
+	let mut few = states(&task);
+	few.pop();
+	assert_eq!(commit_root(&task.cpu, &few), Err(ChallengeError::WrongCount));
+	assert!(matches!(Transcript::new(task, few), Err(ChallengeError::WrongCount)));
+}
+
+#[test]
+fn opening_should_be_bounded_while_decoding() {
+	let task = task();
+	let opening = transcript(&task).open(2, 4).unwrap();
+	let bytes = opening.encode();
+	assert_eq!(SegmentOpening::decode_all(&mut &bytes[..]), Ok(opening.clone()));
+	assert_eq!(SegmentOpening::max_encoded_len(), 2 + 4 + 64 + 64 + 2 * (1 + 22 * 32));
+	for cut in 0..bytes.len() {
+		assert!(SegmentOpening::decode(&mut &bytes[..cut]).is_err());
+	}
+	let long = (
+		opening.lane,
+		opening.segment,
+		opening.start,
+		opening.end,
+		vec![H256::zero(); 23],
+		Vec::<H256>::new(),
+	);
+	assert!(SegmentOpening::decode(&mut &long.encode()[..]).is_err());
+}
+
+#[test]
+fn speed_should_be_steps_over_time_rounded_down() {
+	let mut task = task();
+	task.cpu = CpuChallenge { lanes: 4, segments: 10, steps_per_segment: 100 };
+	assert_eq!(steps_per_second_per_lane(&task, 1_000), 1_000);
+	assert_eq!(steps_per_second_per_lane(&task, 1_001), 999);
+	assert_eq!(steps_per_second_per_lane(&task, 1), 1_000_000);
+	assert_eq!(steps_per_second_per_lane(&task, 0), 0);
+	assert_eq!(steps_per_second_per_lane(&task, u32::MAX), 0);
+	task.cpu.segments = u32::MAX;
+	task.cpu.steps_per_segment = u32::MAX;
+	assert_eq!(steps_per_second_per_lane(&task, 1), u64::MAX);
+}
+
+#[test]
+fn power_should_be_refused_when_it_contradicts_itself() {
+	let reading = |idle, loaded, error| PowerReading {
+		idle: MilliWatts(idle),
+		loaded: MilliWatts(loaded),
+		source: PowerSource::WallMeter,
+		error: Ppm(error),
+	};
+	assert_eq!(check_power(&reading(0, 1, 0)), Ok(()));
+	assert_eq!(check_power(&reading(5, 5, 1_000_000)), Ok(()));
+	assert_eq!(check_power(&reading(6, 5, 0)), Err(ChallengeFailure::BadPower));
+	assert_eq!(check_power(&reading(0, 0, 0)), Err(ChallengeFailure::BadPower));
+	assert_eq!(check_power(&reading(1, 2, 1_000_001)), Err(ChallengeFailure::BadPower));
+}
+
+#[test]
+fn sample_should_cover_every_segment_evenly() {
+	let task = task();
+	let mut hits = [0u32; 15];
+	let draws = 6_000;
+	for i in 0u32..draws {
+		let randomness = H256(sp_io::hashing::blake2_256(&i.to_le_bytes()));
+		for (lane, segment) in sample(randomness, &task, 3).unwrap() {
+			hits[usize::from(lane) * 5 + segment as usize] += 1;
+		}
+	}
+	// Each of 15 places expects 6,000 * 3 / 15 = 1,200 hits with a standard deviation of 31;
+	// five of them either way is one false alarm in 100,000 runs, and the seeds are fixed.
+	assert_eq!(hits.iter().sum::<u32>(), draws * 3);
+	assert!(hits.iter().all(|n| (1_045..=1_355).contains(n)), "{hits:?}");
+}
+
+#[test]
+fn sample_should_depend_on_randomness_and_task() {
+	let mut task = task();
+	task.cpu.segments = 4_096;
+	let one = sample(H256([1; 32]), &task, 20).unwrap();
+	assert_eq!(one, sample(H256([1; 32]), &task, 20).unwrap());
+	assert_ne!(one, sample(H256([2; 32]), &task, 20).unwrap());
+	task.round = RoundId(10);
+	assert_ne!(one, sample(H256([1; 32]), &task, 20).unwrap());
+	task.cpu.lanes = 0;
+	assert_eq!(sample(H256([1; 32]), &task, 20), Err(ChallengeError::NoWork));
+}
+
+proptest! {
+	#![proptest_config(ProptestConfig::with_cases(64))]
+
+	#[test]
+	fn sample_should_hold_k_different_segments_of_the_task(
+		randomness in any::<[u8; 32]>(), lanes in 1u16..20, segments in 1u32..50, k in 0u32..1_200,
+	) {
+		let mut task = task();
+		task.cpu = CpuChallenge { lanes, segments, steps_per_segment: 1 };
+		let drawn = sample(H256(randomness), &task, k).unwrap();
+		prop_assert_eq!(drawn.len() as u32, k.min(u32::from(lanes) * segments));
+		prop_assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
+		prop_assert!(drawn.iter().all(|(l, s)| *l < lanes && *s < segments));
+	}
+
+	#[test]
+	fn honest_work_should_pass_for_any_small_task(
+		seed in any::<[u8; 32]>(), device in any::<u32>(), lanes in 1u16..4, segments in 1u32..6,
+		steps in 1u32..4, pick in any::<u32>(), flip in 0usize..64,
+	) {
+		let task = ChallengeTask {
+			round: RoundId(0),
+			device: DeviceId(device),
+			seed: H256(seed),
+			cpu: CpuChallenge { lanes, segments, steps_per_segment: steps },
+			deadline: 0,
+		};
+		let work = transcript(&task);
+		let at = pick % (u32::from(lanes) * segments);
+		let (lane, segment) = ((at / segments) as u16, at % segments);
+		let opening = work.open(lane, segment).unwrap();
+		prop_assert_eq!(check_opening(&task, work.root(), &opening), Ok(()));
+		// One flipped bit of a committed checkpoint breaks exactly the segments that touch it.
+		let mut states = states(&task);
+		let mut bytes = states[at as usize].to_bytes();
+		bytes[flip] ^= 1 << (flip % 8);
+		states[at as usize] = State::from_bytes(&bytes);
+		let lie = Transcript::new(task, states).unwrap();
+		let opening = lie.open(lane, segment).unwrap();
+		prop_assert_eq!(
+			check_opening(&task, lie.root(), &opening),
+			Err(ChallengeFailure::WrongResult)
+		);
+	}
+
+	#[test]
+	fn check_should_be_total(
+		bytes in proptest::collection::vec(any::<u8>(), 0..2_000), root in any::<[u8; 32]>(),
+	) {
+		if let Ok(opening) = SegmentOpening::decode(&mut &bytes[..]) {
+			prop_assert!(check_opening(&task(), H256(root), &opening).is_err());
+		}
+	}
+
+	#[test]
+	fn state_should_survive_its_encoding(words in any::<[u64; 8]>()) {
+		let state = State(words);
+		prop_assert_eq!(State::from_bytes(&state.to_bytes()), state);
+		prop_assert_eq!(state.to_bytes().to_vec(), words.encode());
+	}
+}
