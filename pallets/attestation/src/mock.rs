@@ -1,0 +1,274 @@
+//! A runtime with this pallet over a recorded device registry.
+
+#![allow(
+	missing_docs,
+	unreachable_pub,
+	reason = "the pallet's traits are public, so what implements them has to be as well"
+)]
+
+use crate as pallet_attestation;
+use crate::*;
+use armature_primitives::{
+	device::{DeviceInfo, DeviceStatus, SiteInfo, Tier},
+	ed25519,
+	evidence::{Evidence, EvidenceBytes, Inventory, InventoryStatement},
+	signing::{device_payload, Domain},
+	traits::{DeviceInspect, DeviceLifecycle},
+	Balance, DeviceId, Moment, Ppm, SiteId, H256,
+};
+use frame_support::{
+	derive_impl, parameter_types,
+	traits::{ConstU32, Randomness, Time},
+};
+use sp_core::Pair;
+use sp_runtime::{BuildStorage, DispatchResult};
+use std::collections::BTreeMap;
+
+pub type AccountId = u64;
+type Block = frame_system::mocking::MockBlock<Test>;
+
+frame_support::construct_runtime!(
+	pub enum Test {
+		System: frame_system,
+		AttestationPallet: pallet_attestation,
+	}
+);
+
+#[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
+impl frame_system::Config for Test {
+	type Block = Block;
+}
+
+/// What the pallet told the registry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+	Attested(DeviceId, Tier),
+	Lost(DeviceId),
+}
+
+parameter_types! {
+	pub static Now: Moment = 1_000_000;
+	/// Whose the devices are.
+	pub static Owner: AccountId = PROVIDER;
+	/// Key and state of each device.
+	pub static Registry: BTreeMap<DeviceId, (ed25519::Public, DeviceStatus)> = BTreeMap::new();
+	pub static Trace: Vec<Told> = Vec::new();
+	pub static Seed: H256 = H256([5; 32]);
+}
+
+pub struct MockClock;
+impl Time for MockClock {
+	type Moment = Moment;
+	fn now() -> Moment {
+		Now::get()
+	}
+}
+
+pub struct MockRandomness;
+impl Randomness<H256, u64> for MockRandomness {
+	fn random(subject: &[u8]) -> (H256, u64) {
+		let input = [Seed::get().as_bytes(), subject].concat();
+		(H256(sp_io::hashing::blake2_256(&input)), System::block_number())
+	}
+}
+
+pub struct MockDevices;
+
+impl DeviceInspect<AccountId> for MockDevices {
+	fn device(id: DeviceId) -> Option<DeviceInfo<AccountId>> {
+		let (key, status) = Registry::get().get(&id).copied()?;
+		Some(DeviceInfo {
+			provider: Owner::get(),
+			site: SiteId(0),
+			rack: None,
+			key,
+			status,
+			lanes: 8,
+			memory_mib: 16_384,
+		})
+	}
+
+	fn site(_: SiteId) -> Option<SiteInfo<AccountId>> {
+		None
+	}
+
+	fn may_operate(who: &AccountId, device: DeviceId) -> bool {
+		Registry::get().contains_key(&device) && [Owner::get(), OPERATOR].contains(who)
+	}
+}
+
+impl DeviceLifecycle for MockDevices {
+	fn on_attested(device: DeviceId, tier: Tier) {
+		Trace::mutate(|trace| trace.push(Told::Attested(device, tier)));
+		Registry::mutate(|all| {
+			if let Some((_, status @ DeviceStatus::Registered)) = all.get_mut(&device) {
+				*status = DeviceStatus::Attested;
+			}
+		});
+	}
+
+	fn on_attestation_lost(device: DeviceId) {
+		Trace::mutate(|trace| trace.push(Told::Lost(device)));
+		Registry::mutate(|all| {
+			if let Some((_, status @ DeviceStatus::Attested)) = all.get_mut(&device) {
+				*status = DeviceStatus::Registered;
+			}
+		});
+	}
+
+	fn on_alive(_: DeviceId) {}
+	fn on_suspect(_: DeviceId) {}
+	fn on_offline(_: DeviceId) {}
+	fn on_profitability(_: DeviceId, _: bool) {}
+	fn slash(_: DeviceId, _: Ppm) -> Balance {
+		0
+	}
+}
+
+#[cfg(feature = "runtime-benchmarks")]
+pub struct BenchmarkHelper;
+
+#[cfg(feature = "runtime-benchmarks")]
+impl armature_primitives::traits::BenchmarkDevices<AccountId> for BenchmarkHelper {
+	fn active_device(provider: &AccountId, key: ed25519::Public) -> DeviceId {
+		Owner::set(*provider);
+		let id = DeviceId(Registry::get().len() as u32);
+		Registry::mutate(|all| all.insert(id, (key, DeviceStatus::Active)));
+		id
+	}
+
+	fn matchable_device(provider: &AccountId, key: ed25519::Public) -> DeviceId {
+		Self::active_device(provider, key)
+	}
+
+	fn verifier(_: &AccountId) -> DispatchResult {
+		Err("this pallet knows no verifiers".into())
+	}
+}
+
+impl Config for Test {
+	type Devices = MockDevices;
+	type Randomness = MockRandomness;
+	type Clock = MockClock;
+	type AdminOrigin = frame_system::EnsureRoot<AccountId>;
+	type MaxSweepPerBlock = ConstU32<3>;
+	type WeightInfo = ();
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = BenchmarkHelper;
+}
+
+pub const PROVIDER: AccountId = 1;
+pub const OPERATOR: AccountId = 3;
+pub const STRANGER: AccountId = 4;
+pub const GENESIS: H256 = H256([0xaa; 32]);
+
+/// All values differ, so that a mix-up fails.
+pub fn parameters() -> AttestationParameters {
+	AttestationParameters { validity: 10_000, renewal_window: 3_000, nonce_lifetime: 500 }
+}
+
+pub fn new_test_ext() -> sp_io::TestExternalities {
+	let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
+	GenesisConfig::<Test> { parameters: parameters(), ..Default::default() }
+		.assimilate_storage(&mut storage)
+		.unwrap();
+	let mut ext = sp_io::TestExternalities::new(storage);
+	ext.execute_with(|| {
+		System::set_block_number(1);
+		frame_system::BlockHash::<Test>::insert(0, GENESIS);
+		Now::set(1_000_000);
+		Owner::set(PROVIDER);
+		Trace::set(Vec::new());
+		Registry::set(BTreeMap::new());
+	});
+	ext
+}
+
+/// Runs a test and checks all invariants after it.
+pub fn run(test: impl FnOnce()) {
+	new_test_ext().execute_with(|| {
+		test();
+		Pallet::<Test>::do_try_state().unwrap();
+	});
+}
+
+#[cfg(feature = "runtime-benchmarks")]
+pub fn new_bench_ext() -> sp_io::TestExternalities {
+	let mut ext = new_test_ext();
+	ext.register_extension(sp_keystore::KeystoreExt::new(
+		sp_keystore::testing::MemoryKeystore::new(),
+	));
+	ext
+}
+
+pub fn signed(who: AccountId) -> RuntimeOrigin {
+	RuntimeOrigin::signed(who)
+}
+
+pub fn advance(millis: u64) {
+	Now::mutate(|now| *now += millis);
+}
+
+/// The key of a device.
+pub fn pair(device: DeviceId) -> ed25519::Pair {
+	let mut seed = [7; 32];
+	seed[..4].copy_from_slice(&device.0.to_le_bytes());
+	ed25519::Pair::from_seed(&seed)
+}
+
+pub fn add_device(device: DeviceId, status: DeviceStatus) {
+	Registry::mutate(|all| all.insert(device, (pair(device).public(), status)));
+}
+
+pub fn set_status(device: DeviceId, new: DeviceStatus) {
+	Registry::mutate(|all| {
+		if let Some((_, status)) = all.get_mut(&device) {
+			*status = new;
+		}
+	});
+}
+
+pub fn inventory() -> Inventory {
+	Inventory {
+		cpu_model: b"Ampere Altra".to_vec().try_into().unwrap(),
+		threads: 80,
+		memory_mib: 131_072,
+		storage_mib: 900_000,
+		system: b"Linux 6.12".to_vec().try_into().unwrap(),
+		agent: b"0.1.0".to_vec().try_into().unwrap(),
+		machine_digest: H256([6; 32]),
+	}
+}
+
+/// Evidence of a device for a nonce, as its agent would sign it.
+pub fn evidence_for(
+	device: DeviceId,
+	nonce: H256,
+	inventory: Inventory,
+	pair: &ed25519::Pair,
+) -> EvidenceBytes {
+	let statement = InventoryStatement { nonce, inventory };
+	let payload = device_payload(Domain::Evidence, &GENESIS, device, &statement);
+	Evidence::DeviceKeyInventory { statement, signature: pair.sign(&payload) }
+		.to_bytes()
+		.unwrap()
+}
+
+/// Right evidence for the nonce that the device has.
+pub fn evidence(device: DeviceId) -> EvidenceBytes {
+	let nonce = Nonces::<Test>::get(device).unwrap().nonce;
+	evidence_for(device, nonce, inventory(), &pair(device))
+}
+
+/// Asks for a nonce and submits right evidence.
+pub fn attest(device: DeviceId) -> DispatchResult {
+	AttestationPallet::request_nonce(signed(PROVIDER), device)?;
+	AttestationPallet::submit_evidence(signed(PROVIDER), device, evidence(device))
+}
+
+pub fn last_event() -> Event<Test> {
+	match System::events().pop().unwrap().event {
+		RuntimeEvent::AttestationPallet(event) => event,
+		other => panic!("{other:?}"),
+	}
+}
