@@ -1,0 +1,6 @@
+mod amnesty;
+mod invariants;
+mod leaves;
+mod orchestrators;
+mod parameters;
+mod sweep;
