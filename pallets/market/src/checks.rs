@@ -1,0 +1,206 @@
+//! Whether one device can take one order, and at which price.
+
+use crate::{pallet::*, types::Agreement};
+use armature_economics::{break_even, pricing, Error as Formula};
+use armature_primitives::{
+	device::{DeviceInfo, DeviceStatus, Performance, SiteInfo, Tier},
+	energy::{Placement, QuoteError},
+	market::{AskTerms, OrderSpec, RefusalReason},
+	traits::{
+		AttestationInspect, AvailabilityInspect, DeviceInspect, EnergyInspect, PerformanceInspect,
+	},
+	Balance, DeviceId, MilliWatts, Moment, Ppm,
+};
+
+/// Percent of a site's cap that running work may draw: the continuous-load rule of circuits.
+pub const SITE_LOAD_PERCENT: u64 = 80;
+
+/// Lanes that a lease keeps busy.
+pub const LANES_PER_LEASE: u16 = 1;
+
+/// An ask with all that is known of its device, read once per batch.
+pub(crate) struct Candidate<AccountId> {
+	pub(crate) device: DeviceId,
+	pub(crate) terms: AskTerms,
+	pub(crate) info: DeviceInfo<AccountId>,
+	pub(crate) site: Option<SiteInfo<AccountId>>,
+	pub(crate) tier: Option<Tier>,
+	pub(crate) availability: Option<Ppm>,
+	pub(crate) fresh: bool,
+	pub(crate) performance: Option<Performance>,
+	pub(crate) power: Result<MilliWatts, QuoteError>,
+}
+
+/// What changes while a batch runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+	/// Whether the device runs a lease.
+	pub(crate) busy: bool,
+	/// Power reserved at its site.
+	pub(crate) reserved: MilliWatts,
+}
+
+/// The part of a site's cap that running work may draw.
+pub(crate) fn site_limit(cap: MilliWatts) -> MilliWatts {
+	let limit = u64::from(cap.0).saturating_mul(SITE_LOAD_PERCENT).checked_div(100);
+	MilliWatts(limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(cap.0))
+}
+
+/// How far through the checks a refusal got.
+pub(crate) fn depth(reason: &RefusalReason) -> u8 {
+	match reason {
+		RefusalReason::NoAsks => 0,
+		RefusalReason::NotActive => 1,
+		RefusalReason::Busy => 2,
+		RefusalReason::Region => 3,
+		RefusalReason::Tier { .. } => 4,
+		RefusalReason::Availability { .. } => 5,
+		RefusalReason::Performance { .. } => 6,
+		RefusalReason::Memory { .. } => 7,
+		RefusalReason::TooSlow { .. } => 8,
+		RefusalReason::SitePower { .. } => 9,
+		RefusalReason::PriceTooHigh { .. } => 10,
+		// The three ways in which the last check fails; the sum says most.
+		RefusalReason::NoQuote { .. } => 11,
+		RefusalReason::BelowReserve { .. } => 12,
+		RefusalReason::BelowBreakEven { .. } => 13,
+	}
+}
+
+const OVERFLOW: RefusalReason = RefusalReason::NoQuote { error: QuoteError::Overflow };
+
+impl<T: Config> Pallet<T> {
+	/// Reads what is known of a device; `None` when it is gone or retired.
+	pub(crate) fn candidate(
+		device: DeviceId,
+		terms: AskTerms,
+		now: Moment,
+	) -> Option<Candidate<T::AccountId>> {
+		let info = T::Devices::device(device)?;
+		if info.status == DeviceStatus::Retired {
+			return None;
+		}
+		Some(Candidate {
+			device,
+			terms,
+			site: T::Devices::site(info.site),
+			info,
+			tier: T::Attestation::tier(device, now),
+			availability: T::Availability::availability(device, now),
+			fresh: T::Availability::is_fresh(device, now),
+			performance: T::Performance::performance(device, now),
+			power: T::Energy::wall_power(device, LANES_PER_LEASE),
+		})
+	}
+
+	/// Runs every check, in the order that the README gives.
+	pub(crate) fn check(
+		spec: &OrderSpec,
+		candidate: &Candidate<T::AccountId>,
+		load: Load,
+		now: Moment,
+		fuel_per_step: u32,
+	) -> Result<Agreement, RefusalReason> {
+		if candidate.info.status != DeviceStatus::Active {
+			return Err(RefusalReason::NotActive);
+		}
+		if load.busy {
+			return Err(RefusalReason::Busy);
+		}
+		let unknown_site = RefusalReason::NoQuote { error: QuoteError::UnknownDevice };
+		let site = candidate.site.as_ref().ok_or(unknown_site)?;
+		if spec.region.is_some_and(|region| region != site.region) {
+			return Err(RefusalReason::Region);
+		}
+		let has = candidate.tier;
+		if has.is_none_or(|tier| tier < spec.min_tier) {
+			return Err(RefusalReason::Tier { has });
+		}
+		let has = candidate.availability;
+		if !candidate.fresh || has.is_none_or(|score| score < spec.min_availability) {
+			return Err(RefusalReason::Availability { has });
+		}
+		let speed = candidate
+			.performance
+			.map(|score| score.steps_per_second_per_lane)
+			.filter(|speed| *speed > 0)
+			.ok_or(RefusalReason::Performance { has: None })?;
+		if speed < spec.min_steps_per_second {
+			return Err(RefusalReason::Performance { has: Some(speed) });
+		}
+		let has_mib = candidate.info.memory_mib;
+		if has_mib < spec.max_memory_mib {
+			return Err(RefusalReason::Memory { has_mib });
+		}
+		let needs_millis = match pricing::fuel_rate(speed, fuel_per_step)
+			.and_then(|rate| pricing::duration_millis(spec.max_fuel, rate))
+		{
+			Ok(millis) => millis,
+			Err(Formula::ZeroSpeed) => {
+				return Err(RefusalReason::Performance { has: Some(speed) });
+			},
+			Err(_) => return Err(OVERFLOW),
+		};
+		if needs_millis > spec.max_duration_millis {
+			return Err(RefusalReason::TooSlow { needs_millis });
+		}
+		let needs = candidate.power.map_err(|error| RefusalReason::NoQuote { error })?;
+		let limit = site_limit(site.power_cap);
+		if u64::from(load.reserved.0).saturating_add(u64::from(needs.0)) > u64::from(limit.0) {
+			return Err(RefusalReason::SitePower { in_use: load.reserved, needs, limit });
+		}
+		let asked = candidate.terms.price_per_gfuel;
+		if asked > spec.max_price_per_gfuel {
+			return Err(RefusalReason::PriceTooHigh { asked });
+		}
+		let placement =
+			Placement { start: now, duration_millis: needs_millis, lanes: LANES_PER_LEASE };
+		let (price_per_gfuel, quote) = match T::Energy::quote(candidate.device, placement) {
+			Ok(quote) => (agreed_price(spec, asked, &quote)?, Some(quote)),
+			Err(error @ QuoteError::FeedStale) => {
+				let reserve =
+					candidate.terms.reserve_per_gfuel.ok_or(RefusalReason::NoQuote { error })?;
+				if reserve > spec.max_price_per_gfuel {
+					return Err(RefusalReason::BelowReserve { reserve });
+				}
+				(asked.max(reserve), None)
+			},
+			Err(error) => return Err(RefusalReason::NoQuote { error }),
+		};
+		let escrow = cost(price_per_gfuel, spec)?;
+		Ok(Agreement {
+			price_per_gfuel,
+			escrow,
+			duration_millis: needs_millis,
+			power: needs,
+			quote,
+		})
+	}
+}
+
+fn cost(price_per_gfuel: Balance, spec: &OrderSpec) -> Result<Balance, RefusalReason> {
+	pricing::cost_of_fuel(price_per_gfuel, spec.max_fuel).map_err(|_| OVERFLOW)
+}
+
+/// The ask's price, or the least that covers break-even when the order's limit allows it.
+fn agreed_price(
+	spec: &OrderSpec,
+	asked: Balance,
+	quote: &armature_primitives::energy::BreakEven,
+) -> Result<Balance, RefusalReason> {
+	if break_even::covers(cost(asked, spec)?, quote) {
+		return Ok(asked);
+	}
+	let payout = cost(spec.max_price_per_gfuel, spec)?;
+	let refused = RefusalReason::BelowBreakEven { payout, quote: *quote };
+	let floor = pricing::price_floor_per_gfuel(quote.break_even, spec.max_fuel)
+		.map_err(|_| refused)?
+		.max(asked);
+	// The limit itself may cover what the rounded-up floor just misses.
+	let price = floor.min(spec.max_price_per_gfuel);
+	if break_even::covers(cost(price, spec)?, quote) {
+		Ok(price)
+	} else {
+		Err(refused)
+	}
+}

@@ -1,0 +1,6 @@
+//! One file per concern.
+
+mod batch;
+mod calls;
+mod checks;
+mod invariants;
