@@ -1,0 +1,6 @@
+mod draws;
+mod enrolment;
+mod invariants;
+mod parameters;
+mod verdicts;
+mod verifiers;

@@ -1,0 +1,89 @@
+use crate::{mock::*, *};
+use armature_primitives::Ppm;
+use frame_support::{assert_noop, assert_ok};
+use sp_runtime::DispatchError;
+
+#[test]
+fn parameters_should_change_when_the_admin_says_so() {
+	ExtBuilder::default().build_and_execute(|| {
+		let wanted = Parameters { committee: 5, ..crate::mock::parameters() };
+		assert_noop!(
+			Challenges::set_parameters(RuntimeOrigin::signed(1), wanted.clone()),
+			DispatchError::BadOrigin
+		);
+		assert_ok!(Challenges::set_parameters(RuntimeOrigin::root(), wanted.clone()));
+		assert_eq!(Params::<Test>::get(), wanted);
+		assert_eq!(last_event(), Event::ParametersSet { parameters: wanted });
+	});
+}
+
+#[test]
+fn production_parameters_should_be_valid() {
+	assert!(Parameters::default().validate());
+}
+
+#[test]
+fn each_bound_should_be_checked_on_both_sides() {
+	let ok = |change: &dyn Fn(&mut Parameters)| {
+		let mut parameters = crate::mock::parameters();
+		change(&mut parameters);
+		parameters.validate()
+	};
+	assert!(ok(&|_| ()));
+	assert!(ok(&|p| p.round_interval_blocks = 1));
+	assert!(!ok(&|p| p.round_interval_blocks = 0));
+	assert!(ok(&|p| p.challenge_share = Ppm(1)));
+	assert!(!ok(&|p| p.challenge_share = Ppm(0)));
+	assert!(ok(&|p| p.challenge_share = Ppm(1_000_000)));
+	assert!(!ok(&|p| p.challenge_share = Ppm(1_000_001)));
+	assert!(ok(&|p| p.committee = 1));
+	assert!(!ok(&|p| p.committee = 0));
+	assert!(ok(&|p| p.committee = 5));
+	assert!(!ok(&|p| p.committee = 6));
+	assert!(ok(&|p| p.window_millis = 1));
+	assert!(!ok(&|p| p.window_millis = 0));
+	let long = |window: u64| {
+		move |p: &mut Parameters| {
+			p.window_millis = window;
+			p.score_max_age_millis = window;
+			p.verifier_unbonding_millis = window;
+			p.segments = 4_000;
+		}
+	};
+	assert!(ok(&long(MAX_WINDOW_MILLIS)));
+	assert!(!ok(&long(MAX_WINDOW_MILLIS + 1)));
+	assert!(ok(&|p| p.score_max_age_millis = WINDOW));
+	assert!(!ok(&|p| p.score_max_age_millis = WINDOW - 1));
+	assert!(ok(&|p| p.verifier_unbonding_millis = WINDOW));
+	assert!(!ok(&|p| p.verifier_unbonding_millis = WINDOW - 1));
+	assert!(ok(&|p| p.verifier_bond = 1));
+	assert!(!ok(&|p| p.verifier_bond = 0));
+	assert!(ok(&|p| p.segments = 4_096));
+	assert!(!ok(&|p| p.segments = 4_097));
+	assert!(!ok(&|p| p.segments = 0));
+	assert!(ok(&|p| p.steps_per_segment = 32_768));
+	assert!(!ok(&|p| p.steps_per_segment = 32_769));
+	assert!(!ok(&|p| p.steps_per_segment = 0));
+	// In the window of 60 s the slowest device still makes a step a second.
+	assert!(ok(&|p| (p.segments, p.steps_per_segment) = (6, 10)));
+	assert!(!ok(&|p| (p.segments, p.steps_per_segment) = (1, 59)));
+}
+
+#[test]
+fn call_should_refuse_invalid_parameters() {
+	ExtBuilder::default().build_and_execute(|| {
+		let wrong = Parameters { committee: 0, ..crate::mock::parameters() };
+		assert_noop!(
+			Challenges::set_parameters(RuntimeOrigin::root(), wrong),
+			Error::<Test>::InvalidParameters
+		);
+	});
+}
+
+#[test]
+fn genesis_should_refuse_invalid_parameters() {
+	let built = std::panic::catch_unwind(|| {
+		ExtBuilder::default().parameters(|p| p.window_millis = 0).build();
+	});
+	assert!(built.is_err());
+}
