@@ -59,11 +59,12 @@ pub(crate) fn depth(reason: &RefusalReason) -> u8 {
 		RefusalReason::Memory { .. } => 7,
 		RefusalReason::TooSlow { .. } => 8,
 		RefusalReason::SitePower { .. } => 9,
-		RefusalReason::PriceTooHigh { .. } => 10,
-		// The three ways in which the last check fails; the sum says most.
-		RefusalReason::NoQuote { .. } => 11,
-		RefusalReason::BelowReserve { .. } => 12,
-		RefusalReason::BelowBreakEven { .. } => 13,
+		// The ways in which the price check fails; the sum says most, a dearer ask is nearest to a
+		// match.
+		RefusalReason::NoQuote { .. } => 10,
+		RefusalReason::BelowReserve { .. } => 11,
+		RefusalReason::BelowBreakEven { .. } => 12,
+		RefusalReason::PriceTooHigh { .. } => 13,
 	}
 }
 
@@ -150,22 +151,28 @@ impl<T: Config> Pallet<T> {
 			return Err(RefusalReason::SitePower { in_use: load.reserved, needs, limit });
 		}
 		let asked = candidate.terms.price_per_gfuel;
-		if asked > spec.max_price_per_gfuel {
-			return Err(RefusalReason::PriceTooHigh { asked });
-		}
 		let placement =
 			Placement { start: now, duration_millis: needs_millis, lanes: LANES_PER_LEASE };
-		let (price_per_gfuel, quote) = match T::Energy::quote(candidate.device, placement) {
-			Ok(quote) => (agreed_price(spec, asked, &quote)?, Some(quote)),
+		let (floor, quote) = match T::Energy::quote(candidate.device, placement) {
+			Ok(quote) => (least_price(spec, &quote)?, Some(quote)),
 			Err(error @ QuoteError::FeedStale) => {
 				let reserve =
 					candidate.terms.reserve_per_gfuel.ok_or(RefusalReason::NoQuote { error })?;
 				if reserve > spec.max_price_per_gfuel {
 					return Err(RefusalReason::BelowReserve { reserve });
 				}
-				(asked.max(reserve), None)
+				(reserve, None)
 			},
 			Err(error) => return Err(RefusalReason::NoQuote { error }),
+		};
+		// Last, so that an order that could never pay for its electricity hears the sum.
+		if asked > spec.max_price_per_gfuel {
+			return Err(RefusalReason::PriceTooHigh { asked });
+		}
+		let price_per_gfuel = match &quote {
+			// Rounding lets a small order cover its sum below the floor per 10^9 fuel.
+			Some(quote) if break_even::covers(cost(asked, spec)?, quote) => asked,
+			_ => asked.max(floor),
 		};
 		let escrow = cost(price_per_gfuel, spec)?;
 		Ok(Agreement {
@@ -182,25 +189,18 @@ fn cost(price_per_gfuel: Balance, spec: &OrderSpec) -> Result<Balance, RefusalRe
 	pricing::cost_of_fuel(price_per_gfuel, spec.max_fuel).map_err(|_| OVERFLOW)
 }
 
-/// The ask's price, or the least that covers break-even when the order's limit allows it.
-fn agreed_price(
+/// The least price at which the payout covers break-even, if the order's limit allows it.
+fn least_price(
 	spec: &OrderSpec,
-	asked: Balance,
 	quote: &armature_primitives::energy::BreakEven,
 ) -> Result<Balance, RefusalReason> {
-	if break_even::covers(cost(asked, spec)?, quote) {
-		return Ok(asked);
-	}
 	let payout = cost(spec.max_price_per_gfuel, spec)?;
 	let refused = RefusalReason::BelowBreakEven { payout, quote: *quote };
-	let floor = pricing::price_floor_per_gfuel(quote.break_even, spec.max_fuel)
-		.map_err(|_| refused)?
-		.max(asked);
-	// The limit itself may cover what the rounded-up floor just misses.
-	let price = floor.min(spec.max_price_per_gfuel);
-	if break_even::covers(cost(price, spec)?, quote) {
-		Ok(price)
-	} else {
-		Err(refused)
+	if !break_even::covers(payout, quote) {
+		return Err(refused);
 	}
+	// The limit itself may cover what the rounded-up floor just misses.
+	pricing::price_floor_per_gfuel(quote.break_even, spec.max_fuel)
+		.map(|floor| floor.min(spec.max_price_per_gfuel))
+		.map_err(|_| refused)
 }
