@@ -35,13 +35,14 @@ use core::ops::ControlFlow;
 /// tree, the largest transcript takes 512 MiB; a task for `n` lanes takes `n / 1024` of it.
 pub const MAX_CHECKPOINTS: u32 = 1 << MAX_CHECKPOINT_DEPTH;
 
-/// Steps of a segment unless parameters say otherwise. With its table, such a segment takes 3.1 ms
-/// natively and 4.5 ms in wasmtime on an AMD EPYC core of 2026
-/// (`cargo run --release -p armature-verifier --example segment`).
+/// Steps of a segment unless parameters say otherwise. Table and segment together took 3.1 ms
+/// natively (fastest of 40) and 4.5 ms in wasmtime (fastest of 15) on one AMD EPYC virtual core
+/// that had other load. `cargo run --release -p armature-verifier --example segment` prints the
+/// native figures of a machine.
 pub const DEFAULT_STEPS_PER_SEGMENT: u32 = 8_192;
 
-/// The most steps of a segment: four times the default, so that a re-run in the runtime stays below
-/// some 15 ms.
+/// The most steps of a segment: four times the default. Extrapolated from the figures above, a
+/// re-run in Wasm then takes some 16 ms.
 pub const MAX_STEPS_PER_SEGMENT: u32 = 4 * DEFAULT_STEPS_PER_SEGMENT;
 
 /// Why a task or a request about it makes no sense.
