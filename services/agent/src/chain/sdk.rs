@@ -1,0 +1,203 @@
+//! [`ChainPort`] over the SDK.
+
+use super::{
+	AttestationView, BestBlock, ChainError, ChainPort, ChainResult, ChallengeStanding, DeviceView,
+	LeasePhase, LeaseView, UptimeTiming,
+};
+use armature_primitives::{
+	challenge::ChallengeTask,
+	ed25519,
+	evidence::{EvidenceBytes, MAX_EVIDENCE_LEN},
+	lease::RunReport,
+	telemetry::Leaf,
+	DeviceId, LeaseId, RegionId, RoundId, H256,
+};
+use armature_sdk::{
+	api, bounded,
+	query::{self, LeaseState},
+	Account, AtBlock, Chain, Error, Static, Wait,
+};
+use async_trait::async_trait;
+
+/// A chain reached over RPC, and the account that pays for and signs the agent's calls.
+pub struct SdkChain {
+	chain: Chain,
+	account: Account,
+}
+
+impl SdkChain {
+	/// Over a connection, acting as `account`: the device's provider or its operator.
+	pub fn new(chain: Chain, account: Account) -> Self {
+		Self { chain, account }
+	}
+
+	async fn best(&self) -> ChainResult<AtBlock> {
+		self.chain.best().await.map_err(failed)
+	}
+
+	async fn submit(&self, call: &impl armature_sdk::Payload) -> ChainResult<()> {
+		self.chain
+			.submit(call, &self.account, Wait::Best)
+			.await
+			.map(|_| ())
+			.map_err(failed)
+	}
+}
+
+/// What the chain's execution or pool refused will be refused again; the rest may pass later.
+fn failed(error: Error) -> ChainError {
+	match error {
+		Error::Refused { .. } | Error::RefusedByRuntime { .. } => {
+			ChainError::Rejected(error.to_string())
+		},
+		other => ChainError::Unavailable(other.to_string()),
+	}
+}
+
+#[async_trait]
+impl ChainPort for SdkChain {
+	async fn genesis(&self) -> ChainResult<H256> {
+		Ok(self.chain.genesis())
+	}
+
+	async fn best_block(&self) -> ChainResult<BestBlock> {
+		let at = self.best().await?;
+		let time = query::now(&at).await.map_err(failed)?;
+		Ok(BestBlock { hash: at.block_hash(), time })
+	}
+
+	async fn uptime_timing(&self) -> ChainResult<UptimeTiming> {
+		let (clock, catch_up_epochs) =
+			query::uptime_timing(&self.best().await?).await.map_err(failed)?;
+		Ok(UptimeTiming { clock, catch_up_epochs })
+	}
+
+	async fn device(&self, device: DeviceId) -> ChainResult<Option<DeviceView>> {
+		let at = self.best().await?;
+		let Some(found) = query::device(&at, device).await.map_err(failed)? else {
+			return Ok(None);
+		};
+		let site = query::site(&at, found.site.0).await.map_err(failed)?;
+		Ok(site.map(|site| DeviceView {
+			key: ed25519::Public::from_raw(found.key),
+			status: found.status.0,
+			region: site.region.0,
+			memory_mib: found.memory_mib,
+		}))
+	}
+
+	async fn attestation(&self, device: DeviceId) -> ChainResult<Option<AttestationView>> {
+		let at = self.best().await?;
+		let now = query::now(&at).await.map_err(failed)?;
+		let found = query::attestation(&at, device).await.map_err(failed)?;
+		Ok(found.filter(|found| !found.lapsed && found.expires_at > now).map(|found| {
+			AttestationView { attested_at: found.attested_at, expires_at: found.expires_at }
+		}))
+	}
+
+	async fn attestation_nonce(&self, device: DeviceId) -> ChainResult<H256> {
+		let at = self.best().await?;
+		let now = query::now(&at).await.map_err(failed)?;
+		if let Some(waiting) = query::attestation_nonce(&at, device).await.map_err(failed)? {
+			if waiting.expires_at > now {
+				return Ok(waiting.nonce);
+			}
+		}
+		let included = self
+			.chain
+			.submit(
+				&api::tx().attestation().request_nonce(Static(device)),
+				&self.account,
+				Wait::Best,
+			)
+			.await
+			.map_err(failed)?;
+		let issued: api::attestation::events::NonceIssued =
+			included.expect("Attestation.request_nonce", "NonceIssued").map_err(failed)?;
+		Ok(issued.nonce)
+	}
+
+	async fn submit_evidence(&self, device: DeviceId, evidence: EvidenceBytes) -> ChainResult<()> {
+		let evidence =
+			bounded(evidence.into_inner(), MAX_EVIDENCE_LEN, "the evidence").map_err(failed)?;
+		self.submit(&api::tx().attestation().submit_evidence(Static(device), evidence))
+			.await
+	}
+
+	async fn submit_leaf(&self, leaf: Leaf, signature: ed25519::Signature) -> ChainResult<()> {
+		self.submit(&api::tx().uptime().submit_leaf(Static(leaf), signature.0)).await
+	}
+
+	async fn challenge_standing(&self, device: DeviceId) -> ChainResult<ChallengeStanding> {
+		let at = self.best().await?;
+		let Some(enrolment) = query::enrolment(&at, device).await.map_err(failed)? else {
+			return Ok(ChallengeStanding::NotEnrolled);
+		};
+		let settled = enrolment.queued
+			|| query::open_round_of(&at, device).await.map_err(failed)?.is_some()
+			|| query::performance(&at, device).await.map_err(failed)?.is_some();
+		Ok(if settled { ChallengeStanding::Settled } else { ChallengeStanding::Unscored })
+	}
+
+	async fn enrol_device(&self, device: DeviceId) -> ChainResult<()> {
+		self.submit(&api::tx().challenges().enrol_device(Static(device))).await
+	}
+
+	async fn request_challenge(&self, device: DeviceId) -> ChainResult<()> {
+		self.submit(&api::tx().challenges().request_challenge(Static(device))).await
+	}
+
+	async fn open_round(&self, round: RoundId) -> ChainResult<Option<ChallengeTask>> {
+		let found = query::round(&self.best().await?, round).await.map_err(failed)?;
+		Ok(found.map(|round| round.task.0))
+	}
+
+	async fn orchestrators_of(&self, region: RegionId) -> ChainResult<Vec<String>> {
+		let found =
+			query::orchestrators(&self.best().await?, Some(region)).await.map_err(failed)?;
+		Ok(found.into_iter().map(|(_, _, address)| address).collect())
+	}
+
+	async fn verifiers(&self) -> ChainResult<Vec<String>> {
+		let found = query::verifiers(&self.best().await?).await.map_err(failed)?;
+		Ok(found.into_iter().map(|(_, address)| address).collect())
+	}
+
+	async fn leases_of_device(&self, device: DeviceId) -> ChainResult<Vec<LeaseView>> {
+		let at = self.best().await?;
+		let Some(id) = query::lease_of_device(&at, device).await.map_err(failed)? else {
+			return Ok(Vec::new());
+		};
+		let found = query::lease(&at, id).await.map_err(failed)?;
+		Ok(found
+			.map(|lease| LeaseView { id, spec: lease.spec.0.clone(), phase: phase(&lease.state) })
+			.into_iter()
+			.collect())
+	}
+
+	async fn acknowledge(&self, lease: LeaseId) -> ChainResult<()> {
+		self.submit(&api::tx().leases().acknowledge(Static(lease))).await
+	}
+
+	async fn start(&self, lease: LeaseId) -> ChainResult<()> {
+		self.submit(&api::tx().leases().start(Static(lease))).await
+	}
+
+	async fn report(&self, lease: LeaseId, report: RunReport) -> ChainResult<()> {
+		self.submit(&api::tx().leases().report_result(Static(lease), Static(report)))
+			.await
+	}
+
+	async fn decline(&self, lease: LeaseId) -> ChainResult<()> {
+		self.submit(&api::tx().leases().decline(Static(lease))).await
+	}
+}
+
+fn phase<AccountId>(state: &LeaseState<AccountId>) -> LeasePhase {
+	match state {
+		LeaseState::Offered { ack_by } => LeasePhase::Offered { until: *ack_by },
+		LeaseState::Acknowledged { start_by } => LeasePhase::Acknowledged { until: *start_by },
+		LeaseState::Running { finish_by, .. } => LeasePhase::Running { until: *finish_by },
+		LeaseState::Reported { .. } | LeaseState::Disputed { .. } => LeasePhase::Reported,
+	}
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+pub mod beats;
+pub mod blobs;
+pub mod chain;
+pub mod challenge;
+mod clock;
+pub mod config;
+mod daemon;
+pub mod inventory;
+pub mod key;
+pub mod peers;
+mod retry;
+pub mod store;
+pub mod telemetry;
+pub mod workload;
+
+#[cfg(test)]
+mod testing;
+
+pub use chain::{ChainError, ChainPort};
+pub use config::Config;
+pub use daemon::{run, AgentError};
+pub use key::DeviceKey;
