@@ -1,0 +1,63 @@
+//! What a verifier reads from the chain and posts to it.
+
+pub mod sdk;
+
+use armature_primitives::{
+	challenge::{ChallengeTask, Verdict},
+	ed25519,
+	lease::RunReport,
+	market::OrderSpec,
+	DeviceId, LeaseId, Moment, RoundId, H256,
+};
+use async_trait::async_trait;
+
+/// Why the chain did not do what was asked.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+	/// No node could be reached, or none answered in time. Whether a call was taken is unknown;
+	/// trying again may help.
+	#[error("no answer from the chain: {0}")]
+	Unavailable(String),
+	/// The chain refused the call. The same call will be refused again.
+	#[error("the chain refused: {0}")]
+	Rejected(String),
+}
+
+/// A dispute that this verifier was drawn for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dispute {
+	/// The lease.
+	pub lease: LeaseId,
+	/// What was to be computed.
+	pub spec: OrderSpec,
+	/// Addresses of the orchestrators of the device's region, which keep the blobs.
+	pub orchestrators: Vec<String>,
+	/// The last moment to report.
+	pub resolve_by: Moment,
+}
+
+/// The chain, at its best known state. Calls are signed by the account that the implementation
+/// holds, the verifier's, and return once they are in a block. Implementations reconnect by
+/// themselves.
+#[async_trait]
+pub trait ChainView: Send + Sync {
+	/// The genesis hash, which every signature binds.
+	fn genesis(&self) -> H256;
+
+	/// The key of a device; `None` when no such device is registered.
+	async fn device_key(&self, id: DeviceId) -> Result<Option<ed25519::Public>, ChainError>;
+
+	/// The open rounds that wait for this verifier's verdict. Asked often: the verifier's clock
+	/// for a round starts when it first shows up here.
+	async fn open_rounds(&self) -> Result<Vec<ChallengeTask>, ChainError>;
+
+	/// Posts verdicts in one call; either all are taken or none is.
+	async fn post_verdicts(&self, verdicts: &[(RoundId, Verdict)]) -> Result<(), ChainError>;
+
+	/// The disputes that wait for this verifier's report.
+	async fn open_disputes(&self) -> Result<Vec<Dispute>, ChainError>;
+
+	/// Posts what the module of a disputed lease did here.
+	async fn resolve_dispute(&self, lease: LeaseId, report: RunReport) -> Result<(), ChainError>;
+}

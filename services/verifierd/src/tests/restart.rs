@@ -1,0 +1,75 @@
+//! A restart neither repeats nor forgets.
+
+use super::*;
+
+#[tokio::test]
+async fn verdict_should_be_posted_after_a_restart_when_the_chain_was_away() {
+	let dir = tempfile::tempdir().unwrap();
+	let chain = Arc::new(MemoryChain::default());
+	chain.is_deaf.store(true, Ordering::SeqCst);
+	let verifier = start(dir.path(), &chain).await;
+	let device = Device::connect(1, Script::Honest, &verifier).await;
+	chain.open_round(5, 1, 60_000);
+	wait_for(|| chain.calls.load(Ordering::SeqCst) > 0).await;
+	verifier.stop().await;
+	device.handle.shutdown().await;
+	assert!(chain.verdicts.lock().unwrap().is_empty());
+
+	// WHEN it comes back and the device is gone
+	chain.is_deaf.store(false, Ordering::SeqCst);
+	let verifier = start(dir.path(), &chain).await;
+	// THEN the verdict that was reached before is posted
+	assert!(matches!(chain.verdict(5).await, Verdict::Passed { .. }));
+	assert_eq!(device.started.load(Ordering::SeqCst), 1);
+	verifier.stop().await;
+}
+
+#[tokio::test]
+async fn posted_round_should_not_be_judged_again_after_a_restart() {
+	let dir = tempfile::tempdir().unwrap();
+	let chain = Arc::new(MemoryChain::default());
+	chain.is_lagging.store(true, Ordering::SeqCst);
+	let verifier = start(dir.path(), &chain).await;
+	let device = Device::connect(1, Script::Honest, &verifier).await;
+	chain.open_round(5, 1, 60_000);
+	let verdict = chain.verdict(5).await;
+	// Time for the journal to note that it was posted.
+	tokio::time::sleep(Duration::from_millis(200)).await;
+	verifier.stop().await;
+
+	let calls = chain.calls.load(Ordering::SeqCst);
+	let verifier = start(dir.path(), &chain).await;
+	device.hello(&verifier).await;
+	// The chain keeps listing the round, as after a fork: the same verdict is posted again, after
+	// a while and not at once, and the device is not asked again.
+	wait_for(|| chain.calls.load(Ordering::SeqCst) > calls).await;
+	assert_eq!(chain.verdict(5).await, verdict);
+	assert_eq!(device.started.load(Ordering::SeqCst), 1);
+	verifier.stop().await;
+}
+
+#[tokio::test]
+async fn time_before_a_restart_should_count() {
+	let dir = tempfile::tempdir().unwrap();
+	let chain = Arc::new(MemoryChain::default());
+	let verifier = start(dir.path(), &chain).await;
+	chain.open_round(5, 1, 60_000);
+	tokio::time::sleep(Duration::from_millis(700)).await;
+	verifier.stop().await;
+
+	let verifier = start(dir.path(), &chain).await;
+	let _device = Device::connect(1, Script::Honest, &verifier).await;
+	let verdict = chain.verdict(5).await;
+	assert!(matches!(verdict, Verdict::Passed { elapsed_millis: 650..30_000, .. }), "{verdict:?}");
+	verifier.stop().await;
+}
+
+pub(super) async fn wait_for(condition: impl Fn() -> bool) {
+	for _ in 0..1_500 {
+		if condition() {
+			return;
+		}
+		tokio::time::sleep(Duration::from_millis(10)).await;
+	}
+	panic!("condition did not come true in 15 s");
+}
