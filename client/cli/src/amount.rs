@@ -1,0 +1,136 @@
+//! Amounts and durations as people write them.
+
+use anyhow::{bail, Context, Result};
+use armature_primitives::{units::ARMA, Balance};
+use std::time::Duration;
+
+/// Decimals of one ARMA.
+const DECIMALS: usize = 12;
+
+/// `1.5`, `1.5ARMA` and `1.5 ARMA` are ARMA; `1500plk` is planck.
+pub(crate) fn parse_amount(text: &str) -> Result<Balance> {
+	let text = text.trim();
+	if let Some(planck) = text.strip_suffix("plk") {
+		return planck.trim().parse().with_context(|| format!("reading the amount {text}"));
+	}
+	let number = text.strip_suffix("ARMA").unwrap_or(text).trim();
+	let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+	if fraction.len() > DECIMALS {
+		bail!("the amount {text} has more than {DECIMALS} decimals");
+	}
+	let whole: Balance = whole.parse().with_context(|| format!("reading the amount {text}"))?;
+	let fraction: Balance = if fraction.is_empty() {
+		0
+	} else {
+		format!("{fraction:0<DECIMALS$}")
+			.parse()
+			.with_context(|| format!("reading the amount {text}"))?
+	};
+	whole
+		.checked_mul(ARMA)
+		.and_then(|planck| planck.checked_add(fraction))
+		.with_context(|| format!("the amount {text} is too large"))
+}
+
+/// Planck as ARMA, without trailing zeros.
+pub(crate) fn show_amount(planck: Balance) -> String {
+	let (whole, fraction) = (planck / ARMA, planck % ARMA);
+	if fraction == 0 {
+		return format!("{whole} ARMA");
+	}
+	let fraction = format!("{fraction:0>DECIMALS$}");
+	format!("{whole}.{} ARMA", fraction.trim_end_matches('0'))
+}
+
+/// A decimal number of at most six decimals in millionths: tariffs per kWh, PUE, shares.
+pub(crate) fn parse_millionths(text: &str) -> Result<u32> {
+	let text = text.trim();
+	let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+	if fraction.len() > 6 {
+		bail!("the number {text} has more than 6 decimals");
+	}
+	let digits = format!("{whole}{fraction:0<6}");
+	if whole.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+		bail!("{text} is no decimal number such as 0.29");
+	}
+	digits.parse().with_context(|| format!("the number {text} is too large"))
+}
+
+/// `500ms`, `90s`, `15m`, `2h`, `7d`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration> {
+	let text = text.trim();
+	let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+	let (number, unit) = text.split_at(split);
+	let number: u64 = number
+		.parse()
+		.with_context(|| format!("reading the duration {text}: write for instance 90s or 15m"))?;
+	let millis = match unit {
+		"ms" => Some(1),
+		"s" => Some(1_000),
+		"m" | "min" => Some(60_000),
+		"h" => Some(3_600_000),
+		"d" => Some(86_400_000),
+		_ => bail!("the duration {text} needs a unit: ms, s, m, h or d"),
+	}
+	.and_then(|factor: u64| factor.checked_mul(number))
+	.with_context(|| format!("the duration {text} is too long"))?;
+	Ok(Duration::from_millis(millis))
+}
+
+/// Milliseconds in the largest unit that leaves at least one.
+pub(crate) fn show_millis(millis: u64) -> String {
+	match millis {
+		0..=999 => format!("{millis} ms"),
+		1_000..=59_999 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
+		60_000..=3_599_999 => format!("{} min {} s", millis / 60_000, millis % 60_000 / 1_000),
+		_ => format!("{} h {} min", millis / 3_600_000, millis % 3_600_000 / 60_000),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn amounts_should_round_trip() {
+		for (text, planck) in [
+			("1", ARMA),
+			("1.5 ARMA", ARMA + ARMA / 2),
+			("0.000000000001", 1),
+			("12ARMA", 12 * ARMA),
+			("7plk", 7),
+		] {
+			assert_eq!(parse_amount(text).unwrap(), planck, "{text}");
+			assert_eq!(parse_amount(&show_amount(planck)).unwrap(), planck, "{text}");
+		}
+	}
+
+	#[test]
+	fn bad_amounts_should_be_refused_with_the_text() {
+		for text in ["", "-1", "1.0000000000001", "1,5", "x ARMA", "999999999999999999999999999999"]
+		{
+			let error = parse_amount(text).unwrap_err().to_string();
+			assert!(error.contains(text), "{error}");
+		}
+	}
+
+	#[test]
+	fn millionths_should_be_exact() {
+		for (text, millionths) in
+			[("0.29", 290_000), ("1.1", 1_100_000), ("1", 1_000_000), ("0.000001", 1), ("0", 0)]
+		{
+			assert_eq!(parse_millionths(text).unwrap(), millionths, "{text}");
+		}
+		for text in ["", ".5", "-1", "+1", "1,5", "0.0000001", "99999", "NaN"] {
+			assert!(parse_millionths(text).is_err(), "{text}");
+		}
+	}
+
+	#[test]
+	fn durations_should_need_a_unit() {
+		assert_eq!(parse_duration("90s").unwrap(), Duration::from_secs(90));
+		assert_eq!(parse_duration("2h").unwrap(), Duration::from_secs(7_200));
+		assert!(parse_duration("90").unwrap_err().to_string().contains("needs a unit"));
+		assert!(parse_duration("s").is_err());
+	}
+}

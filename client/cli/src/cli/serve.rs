@@ -1,0 +1,148 @@
+//! Commands of daemons and what belongs to them.
+
+use super::{hash, region};
+use crate::amount::parse_duration;
+use armature_primitives::{RegionId, H256};
+use clap::{Args, Subcommand, ValueEnum};
+use std::{path::PathBuf, time::Duration};
+
+/// How a daemon that others dial is run.
+#[derive(Args)]
+pub(crate) struct RunService {
+	/// Its configuration file.
+	#[arg(long)]
+	pub(crate) config: PathBuf,
+	/// Do not write the address to the chain.
+	#[arg(long)]
+	pub(crate) no_register: bool,
+	/// Multiaddress to register, ending in /p2p/<peer id>; the first that it listens on if not
+	/// given.
+	#[arg(long, conflicts_with = "no_register")]
+	pub(crate) address: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Orchestrator {
+	/// Register the account as an orchestrator, or change its address.
+	Register {
+		/// The region that it serves.
+		#[arg(long, value_parser = region)]
+		region: RegionId,
+		/// Its multiaddress, ending in /p2p/<peer id>.
+		#[arg(long)]
+		address: String,
+	},
+	/// Stop being one; the bond is released.
+	Deregister,
+	/// List orchestrators.
+	List {
+		/// Only of this region.
+		#[arg(long, value_parser = region)]
+		region: Option<RegionId>,
+	},
+	/// Run the daemon.
+	Run(RunService),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Verifier {
+	/// Register the account as a verifier, or change its address.
+	Register {
+		/// Its multiaddress, ending in /p2p/<peer id>.
+		#[arg(long)]
+		address: String,
+	},
+	/// Take no more rounds; the bond unbonds.
+	Retire,
+	/// Take back the bond of a retired verifier.
+	Withdraw,
+	/// List verifiers.
+	List,
+	/// Run the daemon.
+	Run(RunService),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Agent {
+	/// Run the daemon.
+	Run {
+		/// Its configuration file.
+		#[arg(long)]
+		config: PathBuf,
+	},
+	/// Print one sample of this machine: power, load, memory, temperature.
+	Telemetry {
+		/// The agent's configuration, for its power meter and folder.
+		#[arg(long)]
+		config: Option<PathBuf>,
+	},
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Blob {
+	/// Upload a file.
+	Put {
+		/// The file.
+		file: PathBuf,
+		/// To the orchestrators of this region; of all if not given.
+		#[arg(long, value_parser = region)]
+		region: Option<RegionId>,
+	},
+	/// Download a blob and check its hash.
+	Get {
+		/// Its Blake2b-256 hash.
+		#[arg(value_parser = hash)]
+		hash: H256,
+		/// Where to write it.
+		#[arg(long)]
+		output_file: PathBuf,
+		/// From the orchestrators of this region; of all if not given.
+		#[arg(long, value_parser = region)]
+		region: Option<RegionId>,
+	},
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Workload {
+	/// Run a module in the sandbox that devices use, without a chain.
+	Run {
+		/// The WASI module.
+		module: PathBuf,
+		/// Its standard input; empty if not given.
+		#[arg(long)]
+		input: Option<PathBuf>,
+		/// Fuel that it may use.
+		#[arg(long, default_value_t = 100_000_000_000)]
+		max_fuel: u64,
+		/// Memory that it may use, in MiB.
+		#[arg(long, default_value_t = 1024)]
+		max_memory_mib: u32,
+		/// How long it may run.
+		#[arg(long, value_parser = parse_duration, default_value = "10m")]
+		max_duration: Duration,
+		/// Where to write its standard output.
+		#[arg(long)]
+		output_file: Option<PathBuf>,
+	},
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Config {
+	/// Print a configuration with every field at its default.
+	PrintDefault {
+		/// Of which daemon.
+		#[arg(value_enum)]
+		daemon: Daemon,
+	},
+}
+
+/// The daemons.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Daemon {
+	/// `armature agent run`
+	Agent,
+	/// `armature orchestrator run`
+	Orchestrator,
+	/// `armature verifier run`
+	Verifier,
+}

@@ -1,0 +1,135 @@
+//! What commands print: a table or JSON on standard output, progress and errors on standard error.
+
+use anyhow::Result;
+use clap::ValueEnum;
+use comfy_table::{presets::UTF8_HORIZONTAL_ONLY, ContentArrangement, Table};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use std::{
+	io::{IsTerminal, Write},
+	time::Duration,
+};
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+	/// For people.
+	Table,
+	/// For programs: one JSON document.
+	Json,
+}
+
+/// Prints results in the chosen format.
+#[derive(Clone, Copy)]
+pub(crate) struct Output {
+	format: Format,
+}
+
+impl Output {
+	pub(crate) fn new(format: Format) -> Self {
+		Self { format }
+	}
+
+	/// Prints rows: a table with these headings, or a JSON array.
+	pub(crate) fn rows<Row: Serialize>(
+		&self,
+		headings: &[&str],
+		rows: &[Row],
+		cells: impl Fn(&Row) -> Vec<String>,
+	) -> Result<()> {
+		match self.format {
+			Format::Json => self.json(&rows),
+			Format::Table if rows.is_empty() => print("none\n"),
+			Format::Table => {
+				let mut table = table();
+				table.set_header(headings.iter().copied());
+				for row in rows {
+					table.add_row(cells(row));
+				}
+				print(&format!("{table}\n"))
+			},
+		}
+	}
+
+	/// Prints one record: two columns, or a JSON object.
+	pub(crate) fn record<Record: Serialize>(
+		&self,
+		record: &Record,
+		fields: impl FnOnce(&Record) -> Vec<(&'static str, String)>,
+	) -> Result<()> {
+		match self.format {
+			Format::Json => self.json(record),
+			Format::Table => {
+				let mut table = table();
+				for (name, value) in fields(record) {
+					table.add_row([name.to_owned(), value]);
+				}
+				print(&format!("{table}\n"))
+			},
+		}
+	}
+
+	/// Prints text as it is, or with JSON output `value` in its place.
+	pub(crate) fn text<Value: Serialize + ?Sized>(&self, text: &str, value: &Value) -> Result<()> {
+		match self.format {
+			Format::Json => self.json(value),
+			Format::Table => print(text),
+		}
+	}
+
+	fn json<Value: Serialize + ?Sized>(&self, value: &Value) -> Result<()> {
+		print(&format!("{}\n", serde_json::to_string_pretty(value)?))
+	}
+}
+
+fn table() -> Table {
+	let mut table = Table::new();
+	table
+		.load_style(UTF8_HORIZONTAL_ONLY)
+		.set_content_arrangement(ContentArrangement::Dynamic);
+	table
+}
+
+/// Writes to standard output; a closed pipe ends the program quietly, as `| head` expects.
+fn print(text: &str) -> Result<()> {
+	match std::io::stdout().write_all(text.as_bytes()) {
+		Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+		other => Ok(other?),
+	}
+}
+
+/// A spinner on standard error for work that takes longer than a moment; silent when that is not a
+/// terminal.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+	pub(crate) fn start(message: impl Into<String>) -> Self {
+		let target = if std::io::stderr().is_terminal() {
+			ProgressDrawTarget::stderr()
+		} else {
+			ProgressDrawTarget::hidden()
+		};
+		let bar = ProgressBar::with_draw_target(None, target);
+		if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]") {
+			bar.set_style(style);
+		}
+		bar.enable_steady_tick(Duration::from_millis(120));
+		bar.set_message(message.into());
+		Self(bar)
+	}
+
+	pub(crate) fn say(&self, message: impl Into<String>) {
+		self.0.set_message(message.into());
+	}
+
+	/// Prints a line on standard error that stays.
+	pub(crate) fn note(&self, line: &str) {
+		self.0.suspend(|| eprintln!("{line}"));
+	}
+}
+
+impl Drop for Progress {
+	fn drop(&mut self) {
+		self.0.finish_and_clear();
+	}
+}
