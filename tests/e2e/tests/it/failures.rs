@@ -1,0 +1,52 @@
+//! Machines that vanish.
+
+use crate::{alone, happy_path::market_of_one};
+use anyhow::{ensure, Context, Result};
+use armature_e2e_tests::{network::accounts, Job};
+use std::time::Duration;
+
+/// Longer than the lease of a vanished device may stay open on the development preset.
+const SETTLED: Duration = Duration::from_secs(180);
+
+#[test]
+fn lease_should_be_refunded_when_the_agent_dies_while_it_runs() -> Result<()> {
+	let _alone = alone();
+	let (mut network, device) = market_of_one("0.001")?;
+	let held = network.balance(accounts::TENANT)?.1;
+
+	// Never ends by itself and has fuel for longer than the test takes.
+	let spin = Job { module: "spin", input: "", max_fuel: 50_000_000_000, ..Job::default() }
+		.write(network.folder(), "spin.toml")?;
+	let order = network.cli().run(accounts::TENANT, &["order", "submit", &spin])?;
+	ensure!(!order["order"].is_null(), "{order}");
+	let lease = network.cli().until(
+		"running lease",
+		&["lease", "list", "--device", &device.to_string()],
+		Duration::from_secs(60),
+		|leases| {
+			let lease = leases.as_array()?.first()?;
+			(lease["state"] == "running").then(|| lease["lease"].as_u64())?
+		},
+	)?;
+	network.kill_service("garage")?;
+
+	let receipt = network.cli().until(
+		"receipt",
+		&["lease", "list", "--settled", "--device", &device.to_string()],
+		SETTLED,
+		|receipts| receipts.as_array()?.iter().find(|receipt| receipt["lease"] == lease).cloned(),
+	)?;
+	ensure!(receipt["outcome"] == "no-result", "{receipt}");
+	ensure!(receipt["paid"] == "0", "a vanished device was paid: {receipt}");
+	ensure!(receipt["refunded"] == receipt["escrow"], "{receipt}");
+	let after = network.balance(accounts::TENANT)?.1;
+	ensure!(after == held, "the escrow is still held: {after} instead of {held}");
+
+	// The machine comes back: its agent finds nothing to do for the settled lease and works on.
+	network.resume_agent("garage", accounts::PROVIDER)?;
+	network
+		.wait_until_matchable(device, Duration::from_secs(120))
+		.context("after its return")?;
+	ensure!(network.stop()?);
+	Ok(())
+}

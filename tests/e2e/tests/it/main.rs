@@ -1,0 +1,15 @@
+//! End-to-end tests: real processes on loopback. They share one machine, so they run one after the
+//! other.
+
+mod failures;
+mod happy_path;
+mod refusals;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Two networks at once would measure each other instead of the devices.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+	ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}

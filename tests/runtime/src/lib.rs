@@ -1,0 +1,1 @@
+//! Tests of the real runtime in externalities; see `tests/it`.

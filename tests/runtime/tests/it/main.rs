@@ -1,0 +1,3 @@
+//! Tests of the real runtime in externalities.
+
+mod metadata;
