@@ -74,7 +74,7 @@ impl Availability {
 	/// Takes in `epochs` epochs of which nothing was proven. The work does not grow with `epochs`.
 	pub fn miss(&mut self, epochs: u64, params: AvailabilityParams) {
 		for (mean, half_life) in self.means.iter_mut().zip(HALF_LIVES_MILLIS) {
-			*mean = mean.mul(params.keep(epochs, half_life));
+			*mean = mean.times(params.keep(epochs, half_life));
 		}
 	}
 

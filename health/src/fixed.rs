@@ -107,14 +107,14 @@ impl Fraction {
 		for root in ROOTS_OF_HALF {
 			bit >>= 1;
 			if fraction & bit != 0 {
-				power = power.mul(Self(root));
+				power = power.times(Self(root));
 			}
 		}
 		Self(power.0 >> shift)
 	}
 
 	/// The product, rounded down.
-	pub fn mul(self, other: Self) -> Self {
+	pub fn times(self, other: Self) -> Self {
 		Self::clamped(u128::from(self.0).saturating_mul(u128::from(other.0)) >> BITS)
 	}
 

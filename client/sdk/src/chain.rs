@@ -180,7 +180,7 @@ impl Chain {
 		let at = self.best().await?;
 		let account = at
 			.storage()
-			.fetch(crate::api::storage().system().account(), (who.clone(),))
+			.fetch(crate::api::storage().system().account(), (*who,))
 			.await
 			.map_err(node)?
 			.decode()

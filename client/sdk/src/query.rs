@@ -101,12 +101,12 @@ pub async fn now(at: &AtBlock) -> Result<Moment> {
 
 /// A provider, if registered.
 pub async fn provider(at: &AtBlock, who: &AccountId32) -> Result<Option<Provider<AccountId32>>> {
-	Ok(find!(at, api::storage().devices().providers(), (who.clone(),)))
+	Ok(find!(at, api::storage().devices().providers(), (*who,)))
 }
 
 /// The nonce that the next device key of `who` must sign.
 pub async fn registration_nonce(at: &AtBlock, who: &AccountId32) -> Result<u32> {
-	view(at, api::view_functions().devices().registration_nonce(who.clone())).await
+	view(at, api::view_functions().devices().registration_nonce(*who)).await
 }
 
 /// Amounts and lengths of the device registry.
@@ -205,7 +205,7 @@ pub async fn uptime_timing(at: &AtBlock) -> Result<(EpochClock, u32)> {
 
 /// An orchestrator.
 pub async fn orchestrator(at: &AtBlock, who: &AccountId32) -> Result<Option<Orchestrator>> {
-	Ok(find!(at, api::storage().uptime().orchestrators(), (who.clone(),)))
+	Ok(find!(at, api::storage().uptime().orchestrators(), (*who,)))
 }
 
 /// The orchestrators of a region with their addresses.
@@ -224,7 +224,7 @@ pub async fn orchestrators(
 
 /// A verifier.
 pub async fn verifier(at: &AtBlock, who: &AccountId32) -> Result<Option<VerifierRecord>> {
-	Ok(find!(at, api::storage().challenges().verifiers(), (who.clone(),)))
+	Ok(find!(at, api::storage().challenges().verifiers(), (*who,)))
 }
 
 /// All verifiers that take rounds, with their addresses.
@@ -266,7 +266,7 @@ pub async fn round(at: &AtBlock, id: RoundId) -> Result<Option<Round<AccountId32
 
 /// The open rounds that wait for a verdict of `who`.
 pub async fn open_rounds_of(at: &AtBlock, who: &AccountId32) -> Result<Vec<ChallengeTask>> {
-	view(at, api::view_functions().challenges().open_rounds_of_verifier(who.clone()))
+	view(at, api::view_functions().challenges().open_rounds_of_verifier(*who))
 		.await
 		.map(|tasks| tasks.into_iter().map(|task| task.0).collect())
 }

@@ -41,7 +41,7 @@ impl Default for Parameters {
 	fn default() -> Self {
 		Self {
 			batch_blocks: 4,
-			fuel_per_step: 64,
+			fuel_per_step: 1_000,
 			max_open_orders_per_tenant: 64,
 			min_escrow: ARMA / 100,
 		}

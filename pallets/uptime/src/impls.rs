@@ -169,7 +169,11 @@ impl<T: Config> Pallet<T> {
 	fn next_record(view: &View, old: Option<UptimeRecord>, leaf: &Leaf) -> UptimeRecord {
 		let clock = view.parameters.clock();
 		let start = clock.start_of(leaf.epoch);
-		let counted = counted_slots(&view.outages, clock, start);
+		let mut counted = counted_slots(&view.outages, clock, start);
+		if old.is_none() && leaf.slots != 0 {
+			// A device that joins in the middle of an epoch was not down before it joined.
+			counted &= u64::MAX.checked_shl(leaf.slots.trailing_zeros()).unwrap_or(0);
+		}
 		let proved = (leaf.slots & counted).count_ones();
 		let observed = Fraction::from_ratio(proved, counted.count_ones());
 

@@ -21,15 +21,15 @@ pub struct Job<'a> {
 	pub max_price: &'a str,
 }
 
-/// Number of primes up to 10^9 (OEIS A006880), which the sample module counts in seconds.
-pub const PRIMES_UP_TO_A_BILLION: &str = "50847534";
+/// Number of primes up to 10^8 (OEIS A006880), which the sample module counts in seconds.
+pub const PRIMES_UP_TO_10_8: &str = "5761455";
 
 impl Default for Job<'_> {
 	fn default() -> Self {
 		Self {
 			module: "prime-count",
-			input: "1000000000\\n",
-			max_fuel: 25_000_000_000,
+			input: "100000000\\n",
+			max_fuel: 2_500_000_000,
 			max_memory_mib: 64,
 			max_price: "1",
 		}

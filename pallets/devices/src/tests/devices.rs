@@ -83,7 +83,7 @@ fn register_device_should_refuse_a_used_signature_for_ever() {
 		assert_ok!(DevicesPallet::retire_device(signed(ALICE), DeviceId(0)));
 		advance(60_000);
 		assert_ok!(DevicesPallet::withdraw_bond(signed(ALICE), DeviceId(0)));
-		assert_noop!(new.submit_with(used.clone()), Error::BadSignature);
+		assert_noop!(new.submit_with(used), Error::BadSignature);
 
 		// Leaving and coming back does not reset the nonce.
 		assert_ok!(DevicesPallet::remove_site(signed(ALICE), site));

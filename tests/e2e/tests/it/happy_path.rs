@@ -3,7 +3,7 @@
 use crate::alone;
 use anyhow::{ensure, Result};
 use armature_e2e_tests::{
-	job::PRIMES_UP_TO_A_BILLION,
+	job::PRIMES_UP_TO_10_8,
 	network::{accounts, AgentOptions},
 	Job, Network, Options,
 };
@@ -56,7 +56,7 @@ fn order_should_be_computed_and_paid_and_survive_a_killed_node() -> Result<()> {
 		accounts::TENANT,
 		&["order", "submit", &job, "--watch", "--result", &result.display().to_string()],
 	)?;
-	ensure!(fs::read_to_string(&result)?.trim() == PRIMES_UP_TO_A_BILLION);
+	ensure!(fs::read_to_string(&result)?.trim() == PRIMES_UP_TO_10_8);
 
 	let receipt = &bought["receipt"];
 	let planck = |field: &str| {
