@@ -17,6 +17,25 @@ fn availability() -> Option<Ppm> {
 }
 
 #[test]
+fn first_leaf_should_count_from_its_first_proven_slot() {
+	ExtBuilder::default().build_and_execute(|| {
+		run_until(start_of(1));
+		// Joined in slot 40, then missed five.
+		let mut joined = leaf(1, 0, 0);
+		joined.slots = (((1 << 20) - 1) << 40) & !(0b11111 << 50);
+		assert_ok!(submit(joined));
+		assert_eq!(availability(), Some(Ppm(750_000)));
+
+		// From the second leaf on, every slot counts.
+		run_until(start_of(2));
+		let mut late = leaf(1, 1, 0);
+		late.slots = ((1 << 20) - 1) << 40;
+		assert_ok!(submit(late));
+		assert!(availability() < Some(Ppm(750_000)));
+	});
+}
+
+#[test]
 fn submit_leaf_should_create_a_record() {
 	ExtBuilder::default().build_and_execute(|| {
 		run_until(start_of(1));

@@ -15,7 +15,7 @@ fn lease_should_be_refunded_when_the_agent_dies_while_it_runs() -> Result<()> {
 	let held = network.balance(accounts::TENANT)?.1;
 
 	// Never ends by itself and has fuel for longer than the test takes.
-	let spin = Job { module: "spin", input: "", max_fuel: 50_000_000_000, ..Job::default() }
+	let spin = Job { module: "spin", input: "", max_fuel: 60_000_000_000, ..Job::default() }
 		.write(network.folder(), "spin.toml")?;
 	let order = network.cli().run(accounts::TENANT, &["order", "submit", &spin])?;
 	ensure!(!order["order"].is_null(), "{order}");
