@@ -4,6 +4,12 @@
 //! pass. What is asserted: an alarm lies in the labelled window before each labelled instant,
 //! and alarms are denser there than elsewhere, so that the first finding is not mere noise.
 
+#![allow(
+	clippy::print_stdout,
+	clippy::unwrap_used,
+	reason = "helpers of tests fail and speak as tests do"
+)]
+
 #![allow(missing_docs)]
 
 use armature_health::cusum::{Cusum, Trend};

@@ -1,5 +1,11 @@
 //! Wire and storage types are contracts: their bytes are pinned here.
 
+#![allow(
+	clippy::print_stdout,
+	clippy::unwrap_used,
+	reason = "helpers of tests fail and speak as tests do"
+)]
+
 use armature_primitives::{
 	challenge::{ChallengeFailure, Verdict},
 	device::{DeviceStatus, Tier},

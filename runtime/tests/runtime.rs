@@ -1,5 +1,11 @@
 //! The runtime as a whole: presets, composition, adapters.
 
+#![allow(
+	clippy::print_stdout,
+	clippy::unwrap_used,
+	reason = "helpers of tests fail and speak as tests do"
+)]
+
 use armature_runtime::{
 	adapters::{fee_account, BlockRandomness, DisableOffenders, REPORTABLE_SESSIONS},
 	genesis_presets::{get_preset, preset_names, PRODUCTION_RUNTIME_PRESET},

@@ -7,6 +7,7 @@ use crate::{
 use armature_primitives::H256;
 use std::{sync::Arc, time::Duration};
 use subxt::{
+	backend::LegacyBackend,
 	client::{ClientAtBlock, OnlineClientAtBlockImpl},
 	config::{DefaultExtrinsicParamsBuilder, RpcConfigFor},
 	error::{DispatchError, TransactionEventsError},
@@ -93,7 +94,11 @@ impl Chain {
 			.await
 			.map_err(|error| error.to_string())?;
 		let rpc = RpcClient::new(rpc);
-		let client = OnlineClient::<ChainConfig>::from_rpc_client(rpc.clone())
+		// The legacy methods answer for any block that the node has. A chainHead follower knows only
+		// the blocks that it was told of, so that a best block named by one method could be unknown
+		// to the next, and after a reconnect it knows none.
+		let backend = LegacyBackend::builder().build(rpc.clone());
+		let client = OnlineClient::<ChainConfig>::from_backend(Arc::new(backend))
 			.await
 			.map_err(|error| error.to_string())?;
 		Ok(Self {

@@ -1,5 +1,11 @@
 //! The formulas against worked examples, real prices and their own laws.
 
+#![allow(
+	clippy::print_stdout,
+	clippy::unwrap_used,
+	reason = "helpers of tests fail and speak as tests do"
+)]
+
 mod anchors;
 mod format;
 mod properties;

@@ -1,5 +1,11 @@
 //! Real modules, built from `workloads/`, under every limit.
 
+#![allow(
+	clippy::print_stdout,
+	clippy::unwrap_used,
+	reason = "helpers of tests fail and speak as tests do"
+)]
+
 use armature_primitives::lease::RunStatus;
 use armature_sandbox::{Limits, RunOutcome, Sandbox, SandboxError, MAX_DIAGNOSTIC_BYTES};
 use std::time::{Duration, Instant};

@@ -43,7 +43,7 @@ pub(crate) async fn run(context: &Context, command: Account) -> Result<()> {
 		},
 		Account::Transfer { to, amount } => {
 			let from = context.account()?.id();
-			let call = api::tx().balances().transfer_keep_alive(to.clone().into(), amount);
+			let call = api::tx().balances().transfer_keep_alive(to.into(), amount);
 			let included = context.submit(&call).await?;
 			let transfer =
 				Transfer { from: from.to_string(), to: to.to_string(), amount: Planck(amount) };

@@ -70,11 +70,11 @@ pub(crate) async fn run(context: &Context, command: Provider) -> Result<()> {
 	match command {
 		Provider::Init { region, lanes, config } => init(context, region, lanes, config).await,
 		Provider::Register { operator } => {
-			let call = api::tx().devices().register_provider(operator.clone());
+			let call = api::tx().devices().register_provider(operator);
 			changed(context, &context.submit(&call).await?, operator)
 		},
 		Provider::SetOperator { who } => {
-			let call = api::tx().devices().set_operator(who.clone());
+			let call = api::tx().devices().set_operator(who);
 			changed(context, &context.submit(&call).await?, who)
 		},
 		Provider::Deregister => {

@@ -291,13 +291,13 @@ async fn until_reported(chain: &Chain, found: &Match, progress: &Progress) -> Re
 				}
 			},
 			Some((None, Some(receipt))) => return Ok(Ended::Settled(receipt)),
-			Some((None, None)) => {
-				// A fork may show neither for a moment.
-				if gone.get_or_insert_with(Instant::now).elapsed() >= RECEIPT_TIMEOUT {
-					bail!("lease {lease} is gone and the chain keeps no receipt of it any more");
-				}
+			// A fork may show neither for a moment.
+			Some((None, None))
+				if gone.get_or_insert_with(Instant::now).elapsed() >= RECEIPT_TIMEOUT =>
+			{
+				bail!("lease {lease} is gone and the chain keeps no receipt of it any more")
 			},
-			None => {},
+			Some((None, None)) | None => {},
 		}
 		tokio::time::sleep(POLL).await;
 	}

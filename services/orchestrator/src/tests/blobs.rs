@@ -37,7 +37,7 @@ async fn blobs_should_be_stored_and_survive_a_restart() {
 	assert_eq!(orchestrator.peer_id(), id);
 	let other = Client::connect(2, &orchestrator).await;
 	assert_eq!(get_blob(&other.handle, other.server, hash, MAX).await.unwrap(), large);
-	assert_eq!(get_blob(&other.handle, other.server, empty, MAX).await.unwrap(), []);
+	assert_eq!(get_blob(&other.handle, other.server, empty, MAX).await.unwrap(), Vec::<u8>::new());
 	let missing = get_blob(&other.handle, other.server, H256::zero(), MAX).await;
 	assert!(matches!(missing, Err(P2pError::BlobNotFound)));
 	orchestrator.stop().await;

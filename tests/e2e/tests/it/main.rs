@@ -1,6 +1,12 @@
 //! End-to-end tests: real processes on loopback. They share one machine, so they run one after the
 //! other.
 
+#![allow(
+	clippy::print_stdout,
+	clippy::unwrap_used,
+	reason = "helpers of tests fail and speak as tests do"
+)]
+
 mod failures;
 mod happy_path;
 mod refusals;
