@@ -9,7 +9,6 @@
 	clippy::unwrap_used,
 	reason = "helpers of tests fail and speak as tests do"
 )]
-
 #![allow(missing_docs)]
 
 use armature_health::cusum::{Cusum, Trend};

@@ -144,8 +144,7 @@ impl<T: Config> Pallet<T> {
 		let up_slots = leaf.slots.count_ones();
 		// A device's site outlives it; one that is unknown adds nothing to the device's own power.
 		let pue = T::Devices::site(info.site).map_or(Ppm::ONE, |site| site.pue);
-		let energy =
-			energy_of(leaf.summary.mean_power, pue, up_slots, view.parameters.slot_millis);
+		let energy = energy_of(leaf.summary.mean_power, pue, up_slots, view.parameters.slot_millis);
 		let record = Self::next_record(&view, old, &leaf);
 		let availability = record.availability.as_ref().map(Availability::score);
 		let start = record.last.start;
