@@ -2,8 +2,12 @@
 
 use crate::{alone, happy_path::market_of_one};
 use anyhow::{ensure, Context, Result};
-use armature_e2e_tests::{network::accounts, Job};
-use std::time::Duration;
+use armature_e2e_tests::{network::accounts, Job, Network};
+use serde_json::Value;
+use std::{
+	thread,
+	time::{Duration, Instant},
+};
 
 /// Longer than the lease of a vanished device may stay open on the development preset.
 const SETTLED: Duration = Duration::from_secs(180);
@@ -30,12 +34,7 @@ fn lease_should_be_refunded_when_the_agent_dies_while_it_runs() -> Result<()> {
 	)?;
 	network.kill_service("garage")?;
 
-	let receipt = network.cli().until(
-		"receipt",
-		&["lease", "list", "--settled", "--device", &device.to_string()],
-		SETTLED,
-		|receipts| receipts.as_array()?.iter().find(|receipt| receipt["lease"] == lease).cloned(),
-	)?;
+	let receipt = receipt_of(&network, lease)?;
 	ensure!(receipt["outcome"] == "no-result", "{receipt}");
 	ensure!(receipt["paid"] == "0", "a vanished device was paid: {receipt}");
 	ensure!(receipt["refunded"] == receipt["escrow"], "{receipt}");
@@ -49,4 +48,17 @@ fn lease_should_be_refunded_when_the_agent_dies_while_it_runs() -> Result<()> {
 		.context("after its return")?;
 	ensure!(network.stop()?);
 	Ok(())
+}
+
+/// Waits for the receipt of a lease that is still open.
+fn receipt_of(network: &Network, lease: u64) -> Result<Value> {
+	let until = Instant::now() + SETTLED;
+	loop {
+		let outcome = network.cli().try_run("", &["lease", "receipt", &lease.to_string()])?;
+		if outcome.code == 0 {
+			return Ok(serde_json::from_str(&outcome.stdout)?);
+		}
+		ensure!(Instant::now() < until, "no receipt in time: {}", outcome.stderr);
+		thread::sleep(Duration::from_secs(2));
+	}
 }
