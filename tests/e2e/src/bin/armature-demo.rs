@@ -85,7 +85,7 @@ fn main() -> Result<()> {
 			Ok(network)
 		})?;
 
-	steps.step("Three feeders report 1,000 ARMA for one EUR", || network.feed("1000"))?;
+	steps.step("Three feeders report 100,000 ARMA for one EUR", || network.feed("100000"))?;
 	steps.step("Orchestrator and verifier start and register", || {
 		network.start_orchestrator()?;
 		network.start_verifier()

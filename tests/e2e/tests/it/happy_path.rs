@@ -15,7 +15,7 @@ pub(crate) const MATCHABLE: Duration = Duration::from_secs(180);
 /// A chain with its services, fresh exchange rates and one matchable device that asks `price`.
 pub(crate) fn market_of_one(price: &str) -> Result<(Network, u64)> {
 	let (network, device) = market_without_rates(price)?;
-	network.feed("1000")?;
+	network.feed("100000")?;
 	Ok((network, device))
 }
 

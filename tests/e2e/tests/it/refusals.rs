@@ -94,7 +94,7 @@ fn order_should_wait_while_there_is_no_fresh_exchange_rate() -> Result<()> {
 	)?;
 	contains(&said, "exchange rate")?;
 
-	network.feed("1000")?;
+	network.feed("100000")?;
 	let result = network.folder().join("result.txt");
 	cli.run(
 		accounts::TENANT,
