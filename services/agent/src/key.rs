@@ -26,7 +26,7 @@ const MODE: u32 = 0o600;
 #[non_exhaustive]
 pub enum KeyError {
 	/// The file is not there.
-	#[error("no device key at {0}: create one with `armature device key generate`")]
+	#[error("no device key at {0}: create one with `armature keys device --file FILE`")]
 	Missing(PathBuf),
 	/// A new key would overwrite one.
 	#[error("{0} exists: a device key is never overwritten; move it away first")]
