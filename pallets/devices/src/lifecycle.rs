@@ -1,6 +1,7 @@
 //! The traits through which other pallets see and drive devices.
 
 use super::*;
+use armature_economics::slashing::slash_amount;
 use armature_primitives::{
 	device::{DeviceInfo, DeviceStatus, SiteInfo, Tier},
 	traits::{DeviceInspect, DeviceLifecycle},

@@ -8,7 +8,6 @@ use armature_primitives::{
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
-use sp_runtime::{helpers_128bit::multiply_by_rational_with_rounding, Rounding};
 
 /// The highest power usage effectiveness that a site may declare: five times the IT power.
 pub const MAX_PUE: Ppm = Ppm(5_000_000);
@@ -79,19 +78,6 @@ impl DeviceParameters {
 	pub fn bond_for(&self, lanes: u16) -> Option<Balance> {
 		self.bond_per_lane.checked_mul(u128::from(lanes))?.checked_add(self.device_bond)
 	}
-}
-
-/// `share` of `bond`, rounded up, at most all of it.
-pub fn slash_amount(bond: Balance, share: Ppm) -> Balance {
-	multiply_by_rational_with_rounding(
-		bond,
-		u128::from(share.0),
-		u128::from(Ppm::ONE.0),
-		Rounding::Up,
-	)
-	// Overflow means more than everything.
-	.unwrap_or(bond)
-	.min(bond)
 }
 
 /// An account that provides hardware.

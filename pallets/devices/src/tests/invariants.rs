@@ -6,6 +6,7 @@
 //! INV4. A failed call changed nothing (`frame_support::storage::with_storage_layer` as calls do).
 
 use super::*;
+use armature_economics::slashing::slash_amount;
 use armature_primitives::{device::Tier, traits::DeviceLifecycle};
 use frame_support::{storage::with_storage_layer, traits::fungible::InspectHold};
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
 use super::*;
+use armature_economics::slashing::slash_amount;
 use armature_primitives::challenge::MAX_LANES;
 use codec::Encode;
 use proptest::prelude::*;
