@@ -30,7 +30,7 @@ use std::{
 	time::{Duration, Instant},
 };
 use tokio::{
-	sync::{mpsc, watch, Notify, Semaphore},
+	sync::{mpsc, watch, Notify},
 	task::JoinSet,
 };
 
@@ -52,7 +52,8 @@ const LEAF_ATTEMPTS: u32 = 3;
 /// How often connections are looked at.
 const PEER_TICK: Duration = Duration::from_millis(500);
 
-/// How long tasks may take to stop. What they must not lose is on disk.
+/// How long tasks may take to stop, and the store to be closed then. What must not be lost is on
+/// disk.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Pauses after failed calls on the chain.
@@ -125,8 +126,8 @@ struct Agent {
 	stop: watch::Receiver<bool>,
 }
 
-/// Runs an agent until `shutdown` completes or something fails for good. Waits for a chain that
-/// cannot be reached.
+/// Runs an agent until `shutdown` completes or something fails for good, and returns when its store
+/// is closed. Waits for a chain that cannot be reached.
 pub async fn run(
 	config: Config,
 	chain: Arc<dyn ChainPort>,
@@ -140,7 +141,7 @@ pub async fn run(
 	tokio::pin!(shutdown);
 
 	let start = start(config, chain, key, stop);
-	let (agent, inbound) = tokio::select! {
+	let (agent, inbound, mut closing) = tokio::select! {
 		started = start => started?,
 		() = &mut shutdown => return Ok(()),
 	};
@@ -173,6 +174,12 @@ pub async fn run(
 	}
 	tasks.shutdown().await;
 	agent.handle.shutdown().await;
+	drop(agent);
+	// What was cut off is not over at once: deliveries and requests have yet to be dropped, and what
+	// is being written is written to its end. All of it holds the store.
+	if tokio::time::timeout(STOP_PATIENCE, closing.changed()).await.is_err() {
+		tracing::warn!("the store is still in use");
+	}
 	result
 }
 
@@ -181,7 +188,7 @@ async fn start(
 	chain: Arc<dyn ChainPort>,
 	key: DeviceKey,
 	stop: watch::Receiver<bool>,
-) -> Result<(Agent, mpsc::Receiver<Inbound>), AgentError> {
+) -> Result<(Agent, mpsc::Receiver<Inbound>, watch::Receiver<()>), AgentError> {
 	let device = config.device;
 	let genesis = patiently("asking for the genesis hash", || chain.genesis()).await?;
 	let view = patiently("asking for the device", || chain.device(device)).await?;
@@ -192,6 +199,7 @@ async fn start(
 	let timing = patiently("asking for the epoch's length", || chain.uptime_timing()).await?;
 
 	let store = Arc::new(Store::open(&config.store_path(), &genesis, device)?);
+	let closing = store.closing();
 	let collector = Arc::new(Mutex::new(Collector::new(&config.power, &config.data_dir)?));
 	let sandbox = Sandbox::new()?;
 	let (handle, inbound) = Node::spawn(NodeConfig {
@@ -232,7 +240,7 @@ async fn start(
 		stop,
 		config,
 	};
-	Ok((agent, inbound))
+	Ok((agent, inbound, closing))
 }
 
 /// Asks the chain until it answers. A refusal is an answer.
@@ -297,6 +305,8 @@ impl Agent {
 
 	async fn make_beats(self: Arc<Self>) -> Result<(), AgentError> {
 		let mut block: Option<(BestBlock, Instant)> = None;
+		// Ends with this task.
+		let mut deliveries = JoinSet::new();
 		loop {
 			let timing = *self.timing.borrow();
 			let slot = timing.clock.slot_millis.get();
@@ -324,7 +334,7 @@ impl Agent {
 			.await
 			.map_err(|error| AgentError::Task(error.to_string()))??;
 			match made {
-				Ok((beat, signature)) => self.clone().send_beat(beat, signature, slot),
+				Ok((beat, signature)) => self.send_beat(&mut deliveries, beat, signature, slot),
 				Err(Skipped::AlreadyMade) => {},
 				Err(skipped @ (Skipped::ClockWentBack | Skipped::EpochSealed)) => {
 					tracing::warn!(?skipped, "no beat for this slot; check this machine's clock");
@@ -333,8 +343,19 @@ impl Agent {
 		}
 	}
 
-	/// Sends a beat without waiting for the answers.
-	fn send_beat(self: Arc<Self>, beat: Beat, signature: ed25519::Signature, slot_millis: u64) {
+	/// Sends a beat without waiting for the answers, each target in a task of `deliveries`.
+	fn send_beat(
+		self: &Arc<Self>,
+		deliveries: &mut JoinSet<()>,
+		beat: Beat,
+		signature: ed25519::Signature,
+		slot_millis: u64,
+	) {
+		while let Some(done) = deliveries.try_join_next() {
+			if let Err(error) = done {
+				tracing::error!(%error, "delivering a beat failed");
+			}
+		}
 		let targets: Vec<PeerId> =
 			self.peers.orchestrators().into_iter().take(BEAT_TARGETS).collect();
 		if targets.is_empty() {
@@ -344,7 +365,7 @@ impl Agent {
 			.clamp(Duration::from_millis(500), Duration::from_secs(20));
 		for peer in targets {
 			let (agent, beat, signature) = (self.clone(), beat.clone(), signature);
-			tokio::spawn(async move {
+			deliveries.spawn(async move {
 				let request = ControlRequest::Beat { beat: beat.clone(), signature };
 				match agent.handle.control(peer, request, patience).await {
 					Ok(ControlResponse::BeatAck { ack, .. }) if acknowledges(&ack, &beat) => {},
@@ -533,25 +554,29 @@ impl Agent {
 		self: Arc<Self>,
 		mut inbound: mpsc::Receiver<Inbound>,
 	) -> Result<(), AgentError> {
-		let places = Arc::new(Semaphore::new(MAX_INBOUND));
 		let mut stop = self.stop.clone();
+		// Ends with this task.
+		let mut requests = JoinSet::new();
 		loop {
 			let request = tokio::select! {
 				request = inbound.recv() => request,
+				Some(done) = requests.join_next(), if !requests.is_empty() => {
+					if let Err(error) = done {
+						tracing::error!(%error, "a request failed");
+					}
+					continue;
+				},
 				_ = stop.wait_for(|stop| *stop) => return Ok(()),
 			};
 			let Some(Inbound { peer, request, reply }) = request else {
 				return Err(AgentError::Task("the node stopped".into()));
 			};
-			let Ok(place) = places.clone().try_acquire_owned() else {
+			if requests.len() >= MAX_INBOUND {
 				reply.refuse(Refusal::Busy);
 				continue;
-			};
+			}
 			let agent = self.clone();
-			tokio::spawn(async move {
-				let _place = place;
-				agent.answer_one(peer, request, reply).await;
-			});
+			requests.spawn(async move { agent.answer_one(peer, request, reply).await });
 		}
 	}
 

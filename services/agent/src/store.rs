@@ -4,6 +4,7 @@ use armature_primitives::{DeviceId, H256};
 use codec::{Decode, Encode};
 use redb::{Database, DatabaseError, ReadableTable, TableDefinition};
 use std::path::{Path, PathBuf};
+use tokio::sync::watch;
 
 /// Facts of the whole store, by name.
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -41,6 +42,8 @@ pub(crate) fn database<E: Into<redb::Error>>(error: E) -> StoreError {
 #[derive(Debug)]
 pub struct Store {
 	pub(crate) db: Database,
+	/// Dropped after the database: see [`Store::closing`].
+	closing: watch::Sender<()>,
 }
 
 impl Store {
@@ -64,7 +67,13 @@ impl Store {
 			}
 		}
 		write.commit().map_err(database)?;
-		Ok(Self { db })
+		Ok(Self { db, closing: watch::Sender::new(()) })
+	}
+
+	/// Nothing is ever sent here. It ends, with an error, when the last holder of this store has
+	/// dropped it and its file can be opened again.
+	pub(crate) fn closing(&self) -> watch::Receiver<()> {
+		self.closing.subscribe()
 	}
 }
 

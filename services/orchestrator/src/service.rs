@@ -31,7 +31,7 @@ use std::{
 	time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
-	sync::{mpsc, oneshot, Semaphore},
+	sync::{mpsc, oneshot, watch, Semaphore},
 	task::JoinSet,
 };
 
@@ -55,6 +55,9 @@ const NOTICE_TIMEOUT: Duration = Duration::from_secs(10);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 const CLOCK_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How long a stop waits for the store's last write.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A difference to the chain's clock that is worth a warning: some blocks and a lot of drift.
 const MAX_DRIFT_MILLIS: u64 = 60_000;
 
@@ -63,6 +66,8 @@ pub struct Orchestrator {
 	handle: Handle,
 	addresses: Vec<String>,
 	tasks: JoinSet<()>,
+	/// The store's [`Store::closing`].
+	closing: watch::Receiver<()>,
 }
 
 impl Orchestrator {
@@ -82,6 +87,7 @@ impl Orchestrator {
 			Ok((seed, Store::open(&data_dir, limits)?))
 		});
 		let (seed, store) = opening.await.map_err(Error::Interrupted)??;
+		let closing = store.closing();
 		let (handle, inbound) = Node::spawn(NodeConfig {
 			identity: seed,
 			listen: config.listen.clone(),
@@ -113,7 +119,7 @@ impl Orchestrator {
 		tasks.spawn(serve(service.clone(), inbound));
 		tasks.spawn(dispatch(service.clone()));
 		tasks.spawn(maintain(service));
-		Ok(Self { handle, addresses, tasks })
+		Ok(Self { handle, addresses, tasks, closing })
 	}
 
 	/// Its peer id, which is also the key that it acknowledges beats with.
@@ -126,10 +132,15 @@ impl Orchestrator {
 		&self.addresses
 	}
 
-	/// Stops serving and waits until everything has stopped.
+	/// Stops serving and waits until everything has stopped and the store is closed.
 	pub async fn stop(mut self) {
 		self.handle.shutdown().await;
 		self.tasks.shutdown().await;
+		// What these tasks had begun is not over with them: requests have yet to be dropped, and what
+		// is being written is written to its end. All of it holds the store.
+		if tokio::time::timeout(CLOSE_TIMEOUT, self.closing.changed()).await.is_err() {
+			tracing::warn!("the store is still in use");
+		}
 	}
 }
 

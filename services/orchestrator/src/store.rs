@@ -17,6 +17,7 @@ use std::{
 	sync::{Mutex, MutexGuard},
 	time::{Duration, Instant, SystemTime},
 };
+use tokio::sync::watch;
 
 /// The index: hash to SCALE of [`Entry`].
 const BLOBS: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("blobs");
@@ -201,6 +202,8 @@ pub(crate) struct Store {
 	/// Held while a blob enters or leaves both folder and index, so that a late removal cannot hit
 	/// a newer upload of the same blob. Taken before `state`.
 	commit: Mutex<()>,
+	/// Dropped after all else: see [`Store::closing`].
+	closing: watch::Sender<()>,
 }
 
 impl Store {
@@ -247,12 +250,19 @@ impl Store {
 			limits,
 			state: Mutex::new(state),
 			commit: Mutex::new(()),
+			closing: watch::Sender::new(()),
 		};
 		if !lost.is_empty() {
 			tracing::warn!(count = lost.len(), "blobs of the index are missing or cut short");
 			store.unindex(&lost)?;
 		}
 		Ok(store)
+	}
+
+	/// Nothing is ever sent here. It ends, with an error, when the last holder of this store has
+	/// dropped it and its folder can be opened again.
+	pub(crate) fn closing(&self) -> watch::Receiver<()> {
+		self.closing.subscribe()
 	}
 
 	/// The length of a blob that is here.

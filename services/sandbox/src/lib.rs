@@ -40,7 +40,8 @@ const COMPILE_SLOTS: usize = 2;
 /// Stack of the threads that compile modules and run host functions.
 const RUN_STACK_BYTES: usize = 8 * 1024 * 1024;
 
-/// How often a running guest looks whether the sandbox was stopped.
+/// How often a running guest, and whoever waits for the compiler, looks whether the sandbox was
+/// stopped.
 const STOP_POLL: Duration = Duration::from_millis(250);
 
 /// What one run may use.
@@ -196,7 +197,9 @@ impl Sandbox {
 			.map_err(|error| SandboxError::Host(format!("the run's task failed: {error}")))?
 	}
 
-	/// Ends all runs of this sandbox with [`SandboxError::Stopped`] and refuses new ones.
+	/// Ends all runs and checks of this sandbox with [`SandboxError::Stopped`] within a moment, those
+	/// that wait for the compiler included, and refuses new ones. A compilation under way goes on by
+	/// itself, as it cannot be interrupted.
 	pub fn stop(&self) {
 		self.inner.stopped.store(true, Ordering::SeqCst);
 		self.inner.engine.increment_epoch();
@@ -221,7 +224,9 @@ impl Sandbox {
 			return Err(SandboxError::Stopped);
 		}
 		scan::check(module).map_err(|error| SandboxError::InvalidModule(error.to_string()))?;
-		let slot = CompileSlots::acquire(&self.inner.slots, within).ok_or(SandboxError::Busy)?;
+		let slot = self
+			.wait(within, |wait| CompileSlots::acquire(&self.inner.slots, wait))?
+			.ok_or(SandboxError::Busy)?;
 		let started = Instant::now();
 		let (sender, receiver) = mpsc::sync_channel(1);
 		let (engine, bytes) = (self.inner.engine.clone(), module.to_vec());
@@ -236,18 +241,39 @@ impl Sandbox {
 				sender.send(compiled).ok();
 			})
 			.map_err(|error| SandboxError::Host(format!("starting a thread: {error}")))?;
-		let compiled = match receiver.recv_timeout(within) {
-			Ok(compiled) => compiled,
-			Err(mpsc::RecvTimeoutError::Timeout) => return Ok((None, started)),
+		let compiled = self.wait(within, |wait| match receiver.recv_timeout(wait) {
+			Ok(compiled) => Some(Ok(compiled)),
+			Err(mpsc::RecvTimeoutError::Timeout) => None,
 			Err(mpsc::RecvTimeoutError::Disconnected) => {
-				return Err(SandboxError::Host("the compiler panicked".into()))
+				Some(Err(SandboxError::Host("the compiler panicked".into())))
 			},
-		};
+		})?;
+		let Some(compiled) = compiled.transpose()? else { return Ok((None, started)) };
 		let invalid = |error: wasmtime::Error| SandboxError::InvalidModule(format!("{error:#}"));
 		let module = compiled.map_err(invalid)?;
 		guest::check_start(&module).map_err(SandboxError::InvalidModule)?;
 		let instance = self.inner.linker.instantiate_pre(&module).map_err(invalid)?;
 		Ok((Some(instance), started))
+	}
+
+	/// Waits for `within` at most, in stretches short enough that a stop is seen. `None` when none of
+	/// them gave anything.
+	fn wait<T>(
+		&self,
+		within: Duration,
+		mut stretch: impl FnMut(Duration) -> Option<T>,
+	) -> Result<Option<T>, SandboxError> {
+		let began = Instant::now();
+		loop {
+			if self.inner.stopped.load(Ordering::SeqCst) {
+				return Err(SandboxError::Stopped);
+			}
+			let left = within.saturating_sub(began.elapsed());
+			let got = stretch(left.min(STOP_POLL));
+			if got.is_some() || left <= STOP_POLL {
+				return Ok(got);
+			}
+		}
 	}
 
 	fn execute(
@@ -392,4 +418,49 @@ fn classify(
 
 fn host(error: wasmtime::Error) -> SandboxError {
 	SandboxError::Host(format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	const ECHO: &[u8] = include_bytes!("../../../workloads/wasm/echo.wasm");
+
+	#[test]
+	fn a_stop_should_end_the_wait_for_the_compiler() {
+		let sandbox = Sandbox::new().expect("an engine");
+		// Earlier compilations that do not come to an end.
+		let occupied: Vec<_> = (0..COMPILE_SLOTS)
+			.map(|_| CompileSlots::acquire(&sandbox.inner.slots, Duration::ZERO))
+			.collect();
+		assert!(occupied.iter().all(Option::is_some));
+		let began = Instant::now();
+		std::thread::scope(|scope| {
+			let waiting = scope.spawn(|| sandbox.validate(ECHO, Duration::from_secs(60)));
+			std::thread::sleep(Duration::from_millis(100));
+			sandbox.stop();
+			let ended = waiting.join().expect("no panic");
+			assert!(matches!(ended, Err(SandboxError::Stopped)), "{ended:?}");
+		});
+		assert!(began.elapsed() < Duration::from_secs(20), "took {:?}", began.elapsed());
+	}
+
+	#[test]
+	fn a_wait_should_last_its_time_and_no_longer() {
+		let sandbox = Sandbox::new().expect("an engine");
+		let within = STOP_POLL * 2;
+		let began = Instant::now();
+		let got = sandbox.wait(within, |wait| {
+			std::thread::sleep(wait);
+			None::<()>
+		});
+		assert!(matches!(got, Ok(None)), "{got:?}");
+		assert!(began.elapsed() >= within);
+		let mut stretches = 0;
+		let got = sandbox.wait(within, |_| {
+			stretches += 1;
+			(stretches == 2).then_some(stretches)
+		});
+		assert!(matches!(got, Ok(Some(2))), "{got:?}");
+	}
 }

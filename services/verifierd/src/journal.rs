@@ -7,6 +7,7 @@ use armature_primitives::{challenge::Verdict, lease::RunReport, LeaseId, Moment,
 use codec::{Decode, DecodeAll, Encode};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::{collections::HashSet, path::Path};
+use tokio::sync::watch;
 
 /// Round to the moment when it was first seen.
 const SEEN: TableDefinition<u64, u64> = TableDefinition::new("seen");
@@ -45,6 +46,8 @@ impl<T> Decision<T> {
 /// The journal. All calls block; callers use `spawn_blocking`.
 pub(crate) struct Journal {
 	database: Database,
+	/// Dropped after the database: see [`Journal::closing`].
+	closing: watch::Sender<()>,
 }
 
 impl Journal {
@@ -55,7 +58,13 @@ impl Journal {
 		write.open_table(VERDICTS).map_err(failed)?;
 		write.open_table(REPORTS).map_err(failed)?;
 		write.commit().map_err(failed)?;
-		Ok(Self { database })
+		Ok(Self { database, closing: watch::Sender::new(()) })
+	}
+
+	/// Nothing is ever sent here. It ends, with an error, when the last holder of this journal has
+	/// dropped it and its file can be opened again.
+	pub(crate) fn closing(&self) -> watch::Receiver<()> {
+		self.closing.subscribe()
 	}
 
 	/// When each round was first seen: `now` for those that are new.

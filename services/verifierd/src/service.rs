@@ -27,7 +27,7 @@ use std::{
 	time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
-	sync::{mpsc, Notify, Semaphore},
+	sync::{mpsc, watch, Notify, Semaphore},
 	task::JoinSet,
 	time::{Instant, MissedTickBehavior},
 };
@@ -49,6 +49,9 @@ const POST_INTERVAL: Duration = Duration::from_secs(1);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 const FORGET_INTERVAL: Duration = Duration::from_secs(600);
 
+/// How long a stop waits for the journal's last write.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The journal keeps what is closed for a day.
 const KEEP_MILLIS: u64 = 24 * 3_600_000;
 
@@ -58,6 +61,8 @@ pub struct Verifier {
 	addresses: Vec<String>,
 	sandbox: Sandbox,
 	tasks: JoinSet<()>,
+	/// The journal's [`Journal::closing`].
+	closing: watch::Receiver<()>,
 }
 
 impl Verifier {
@@ -75,6 +80,7 @@ impl Verifier {
 			Ok((seed, Journal::open(&data_dir.join("journal.redb"))?, Sandbox::new()?))
 		});
 		let (seed, journal, sandbox) = opening.await.map_err(Error::Interrupted)??;
+		let closing = journal.closing();
 		let (handle, inbound) = Node::spawn(NodeConfig {
 			identity: seed,
 			listen: config.listen.clone(),
@@ -113,7 +119,7 @@ impl Verifier {
 		tasks.spawn(post_verdicts(service.clone()));
 		tasks.spawn(settle_disputes(service.clone()));
 		tasks.spawn(maintain(service));
-		Ok(Self { handle, addresses, sandbox, tasks })
+		Ok(Self { handle, addresses, sandbox, tasks, closing })
 	}
 
 	/// Its peer id.
@@ -126,12 +132,17 @@ impl Verifier {
 		&self.addresses
 	}
 
-	/// Stops and waits until everything has stopped. What was decided and not posted is posted
-	/// after the next start.
+	/// Stops and waits until everything has stopped and the journal is closed. What was decided and
+	/// not posted is posted after the next start.
 	pub async fn stop(mut self) {
 		self.sandbox.stop();
 		self.handle.shutdown().await;
 		self.tasks.shutdown().await;
+		// What these tasks had begun is not over with them: requests and rounds have yet to be dropped,
+		// and what is being written is written to its end. All of it holds the journal.
+		if tokio::time::timeout(CLOSE_TIMEOUT, self.closing.changed()).await.is_err() {
+			tracing::warn!("the journal is still in use");
+		}
 	}
 }
 

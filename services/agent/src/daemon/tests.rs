@@ -362,6 +362,58 @@ async fn strangers_should_get_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stop_should_leave_the_store_free() {
+	let dir = tempfile::tempdir().expect("a directory");
+	let config = config(dir.path());
+	let key = DeviceKey::generate(&config.key_path()).expect("a key");
+	let service = Service::spawn(key.public()).await;
+	let chain = Arc::new(FakeChain::default());
+	registered(&chain, &key);
+	// More work than any attempt takes.
+	let round = ChallengeTask {
+		round: RoundId(1),
+		device: DEVICE,
+		seed: H256([8; 32]),
+		cpu: CpuChallenge { lanes: 1, segments: 100_000, steps_per_segment: 8_192 },
+		deadline: clock::now() + 600_000,
+	};
+	chain.edit(|chain| {
+		chain.slot_millis = 20;
+		chain.orchestrators = vec![service.address.clone()];
+		chain.verifiers = vec![service.address.clone()];
+		chain.rounds = vec![round];
+	});
+	let wait = Duration::from_secs(60);
+	for _ in 0..5 {
+		service.seen(|seen| *seen = Seen::default());
+		let (stop, stopped) = oneshot::channel::<()>();
+		let agent = tokio::spawn(run(config.clone(), chain.clone(), async {
+			stopped.await.ok();
+		}));
+		until("beats", || service.seen(|seen| seen.beats.len() >= 3)).await;
+		let peer = service.seen(|seen| seen.hello).expect("greeted");
+		let handle = service.handle.clone();
+		let start = ControlRequest::StartChallenge { task: round };
+		let asked = tokio::spawn(async move { handle.control(peer, start, wait).await });
+		let in_flight = async {
+			loop {
+				let answer = service.handle.control(peer, ControlRequest::Status, wait).await;
+				match answer.expect("answered") {
+					ControlResponse::Status { report } if report.in_flight > 0 => return,
+					_ => tokio::time::sleep(Duration::from_millis(50)).await,
+				}
+			}
+		};
+		tokio::time::timeout(wait, in_flight).await.expect("begun");
+		stop.send(()).expect("running");
+		agent.await.expect("no panic").expect("a clean end");
+		Store::open(&config.store_path(), &GENESIS, DEVICE).expect("free");
+		let answer = asked.await.expect("no panic");
+		assert!(!matches!(answer, Ok(ControlResponse::Committed { .. })), "{answer:?}");
+	}
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_agent_should_not_start_for_a_device_that_is_not_its_own() {
 	let dir = tempfile::tempdir().expect("a directory");
 	let config = config(dir.path());

@@ -1,6 +1,7 @@
 //! The blob store over the wire.
 
 use super::*;
+use crate::{store::Store, BlobConfig};
 use armature_p2p::{
 	get_blob, messages::put_payload, put_blob, BlobRequest, BlobResponse, P2pError, Refusal,
 };
@@ -41,6 +42,24 @@ async fn blobs_should_be_stored_and_survive_a_restart() {
 	let missing = get_blob(&other.handle, other.server, H256::zero(), MAX).await;
 	assert!(matches!(missing, Err(P2pError::BlobNotFound)));
 	orchestrator.stop().await;
+}
+
+#[tokio::test]
+async fn stop_should_leave_the_store_free() {
+	let dir = tempfile::tempdir().unwrap();
+	for attempt in 0..20u8 {
+		let orchestrator = start(dir.path(), chain()).await;
+		let client = Client::connect(1, &orchestrator).await;
+		let (handle, peer) = (client.handle.clone(), client.server);
+		let upload = tokio::spawn(async move {
+			put_blob(&handle, peer, GENESIS, &content(4_000_000, attempt), account_auth(1)).await
+		});
+		tokio::time::sleep(Duration::from_millis(5 * u64::from(attempt))).await;
+		orchestrator.stop().await;
+		drop(Store::open(&dir.path().join("data"), BlobConfig::default()).unwrap());
+		// Cut off, or done before.
+		upload.await.unwrap().ok();
+	}
 }
 
 #[tokio::test]

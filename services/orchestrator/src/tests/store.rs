@@ -216,6 +216,22 @@ fn start_should_clean_up_after_a_crash() {
 	assert_eq!(store.totals(), (2, 9));
 }
 
+#[tokio::test]
+async fn closing_should_end_with_the_last_holder() {
+	let dir = tempfile::tempdir().unwrap();
+	let store = Arc::new(Store::open(dir.path(), limits()).unwrap());
+	let (mut closing, held) = (store.closing(), store.clone());
+	let work = tokio::task::spawn_blocking(move || {
+		std::thread::sleep(Duration::from_millis(200));
+		put(&held, b"late", 4, 0)
+	});
+	drop(store);
+	assert!(closing.changed().await.is_err());
+	let store = Store::open(dir.path(), limits()).unwrap();
+	let hash = work.await.unwrap().unwrap();
+	assert_eq!(store.read(&hash, 0, 4, 0).unwrap(), b"late");
+}
+
 #[test]
 fn damage_should_be_found_after_a_restart() {
 	let dir = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use armature_primitives::{
 	lease::{RunReport, RunStatus},
 	LeaseId, RoundId, H256,
 };
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 const NO_ANSWER: Verdict = Verdict::Failed { reason: ChallengeFailure::NoAnswer };
 const MALFORMED: Verdict = Verdict::Failed { reason: ChallengeFailure::Malformed };
@@ -46,6 +46,23 @@ fn decision_should_be_due_until_posted_and_again_later() {
 	let posted = Decision { posted_at: Some(20), ..decision };
 	assert!(!posted.is_due(29, 10));
 	assert!(posted.is_due(30, 10));
+}
+
+#[tokio::test]
+async fn closing_should_end_with_the_last_holder() {
+	let dir = tempfile::tempdir().unwrap();
+	let path = dir.path().join("journal.redb");
+	let journal = Arc::new(Journal::open(&path).unwrap());
+	let (mut closing, held) = (journal.closing(), journal.clone());
+	let work = tokio::task::spawn_blocking(move || {
+		std::thread::sleep(Duration::from_millis(200));
+		held.decide_round(RoundId(1), NO_ANSWER, 30)
+	});
+	drop(journal);
+	assert!(closing.changed().await.is_err());
+	let journal = Journal::open(&path).unwrap();
+	work.await.unwrap().unwrap();
+	assert!(journal.verdicts(&[RoundId(1)]).unwrap()[0].is_some());
 }
 
 #[test]

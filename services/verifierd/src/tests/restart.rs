@@ -1,6 +1,7 @@
 //! A restart neither repeats nor forgets.
 
 use super::*;
+use crate::journal::Journal;
 
 #[tokio::test]
 async fn verdict_should_be_posted_after_a_restart_when_the_chain_was_away() {
@@ -62,6 +63,20 @@ async fn time_before_a_restart_should_count() {
 	let verdict = chain.verdict(5).await;
 	assert!(matches!(verdict, Verdict::Passed { elapsed_millis: 650..30_000, .. }), "{verdict:?}");
 	verifier.stop().await;
+}
+
+#[tokio::test]
+async fn stop_should_leave_the_journal_free() {
+	let dir = tempfile::tempdir().unwrap();
+	let chain = Arc::new(MemoryChain::default());
+	for attempt in 0..20 {
+		let verifier = start(dir.path(), &chain).await;
+		// Its first sight is written, and it is judged, for the device is away, until the stop.
+		chain.open_round(attempt, 1, 600_000);
+		tokio::time::sleep(Duration::from_millis(15 + attempt)).await;
+		verifier.stop().await;
+		drop(Journal::open(&dir.path().join("data/journal.redb")).unwrap());
+	}
 }
 
 pub(super) async fn wait_for(condition: impl Fn() -> bool) {
