@@ -71,12 +71,19 @@ pub(crate) fn dispatch(config: BenchmarkConfig) -> Result<Vec<BenchmarkBatch>, S
 /// The currency that benchmark sites pay in.
 const CURRENCY: CurrencyCode = CurrencyCode(*b"EUR");
 
+/// The time of a benchmark's block where the benchmark sets none: 2026-01-01T00:00:00Z.
+const GENESIS_TIME: Moment = 1_767_225_600_000;
+
 /// Sets up devices and the clock for the benchmarks of the domain's pallets.
 pub struct Helper;
 
 impl Helper {
-	/// A site of `provider`, which is registered and rich afterwards.
+	/// A site of `provider`, which is registered and rich afterwards. The block has a time then, as
+	/// every block after genesis has: some paths are only there once time has begun.
 	fn site(provider: &AccountId) -> SiteId {
+		if Timestamp::get() == 0 {
+			Self::set_now(GENESIS_TIME);
+		}
 		Balances::set_balance(provider, 1_000_000 * UNIT);
 		let origin = || RuntimeOrigin::signed(provider.clone());
 		if !pallet_devices::Providers::<Runtime>::contains_key(provider) {
