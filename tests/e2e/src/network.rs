@@ -36,6 +36,13 @@ const FIRST_BLOCK: Duration = Duration::from_secs(60);
 /// How long a daemon may take to be ready.
 const READY: Duration = Duration::from_secs(60);
 
+/// How long a service may take to stop: more than the ten seconds each that it gives its tasks, its
+/// connections and its store.
+const SERVICE_STOP: Duration = Duration::from_secs(40);
+
+/// How long a node may take to stop: more than the minute that `sc_cli` gives its tasks.
+const NODE_STOP: Duration = Duration::from_secs(75);
+
 /// What a network consists of.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -381,14 +388,15 @@ impl Network {
 		Ok((planck("free")?, planck("held")?))
 	}
 
-	/// Stops everything in order and says whether all of it ended by itself with success.
+	/// Stops everything in order and says whether all of it ended by itself with success. What did
+	/// not is printed.
 	pub fn stop(mut self) -> Result<bool> {
 		let mut clean = true;
 		while let Some((_, process)) = self.services.pop() {
-			clean &= process.stop(Duration::from_secs(15))?;
+			clean &= process.stop(SERVICE_STOP)?;
 		}
 		for node in self.nodes.drain(..).flatten() {
-			clean &= node.stop(Duration::from_secs(20))?;
+			clean &= node.stop(NODE_STOP)?;
 		}
 		Ok(clean)
 	}

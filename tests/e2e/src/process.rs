@@ -89,16 +89,28 @@ impl Process {
 		}
 	}
 
-	/// Asks it to stop and waits; kills it when it does not.
+	/// Asks it to stop and waits; kills it when it does not. Whether it ended as asked and with
+	/// success; how else it ended is printed with the end of its log.
 	pub fn stop(mut self, limit: Duration) -> Result<bool> {
-		signal(self.child.id(), "-TERM")?;
-		let until = Instant::now() + limit;
-		while Instant::now() < until {
-			if let Some(status) = self.child.try_wait()? {
-				return Ok(status.success());
+		let how = if let Some(status) = self.child.try_wait()? {
+			format!("had ended before with {status}")
+		} else {
+			signal(self.child.id(), "-TERM")?;
+			let until = Instant::now() + limit;
+			loop {
+				if let Some(status) = self.child.try_wait()? {
+					if status.success() {
+						return Ok(true);
+					}
+					break format!("ended with {status}");
+				}
+				if Instant::now() >= until {
+					break format!("did not end within {} s", limit.as_secs());
+				}
+				thread::sleep(Duration::from_millis(50));
 			}
-			thread::sleep(Duration::from_millis(50));
-		}
+		};
+		eprintln!("{} was to stop and {how}:\n{}", self.name, tail(&self.output()?));
 		Ok(false)
 	}
 

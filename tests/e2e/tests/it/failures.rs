@@ -50,7 +50,7 @@ fn lease_should_be_refunded_when_the_agent_dies_while_it_runs() -> Result<()> {
 		Duration::from_secs(120),
 		|shown| (shown["status"] == "active").then_some(()),
 	)?;
-	network.stop()?;
+	ensure!(network.stop()?, "a process had to be killed or ended with an error");
 	Ok(())
 }
 

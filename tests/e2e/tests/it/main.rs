@@ -7,9 +7,12 @@
 	reason = "helpers of tests fail and speak as tests do"
 )]
 
+mod blobs;
 mod failures;
+mod forgeries;
 mod happy_path;
 mod refusals;
+mod witness;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -45,7 +45,7 @@ fn bad_orders_should_be_refused_with_their_reason_and_cost_nothing_but_fees() ->
 
 	// An order without funds.
 	let rich = Job { max_price: "1000000000", ..Job::default() }.write(folder, "rich.toml")?;
-	contains(&cli.refused(tenant, &["order", "submit", &rich])?, "unds")?;
+	contains(&cli.refused(tenant, &["order", "submit", &rich])?, "Funds are unavailable")?;
 	ensure!(network.balance(tenant)?.1 == held);
 
 	// A module over its fuel: what it burnt is paid, the rest comes back.
@@ -61,7 +61,7 @@ fn bad_orders_should_be_refused_with_their_reason_and_cost_nothing_but_fees() ->
 	contains(&said, "out-of-memory")?;
 	ensure!(network.balance(tenant)?.1 == held, "an escrow is still held");
 
-	// A wrong key: the device's messages are signed by it, so registration needs its possession.
+	// A key that another device has: one key is one device.
 	let said = cli.refused(
 		accounts::PROVIDER,
 		&[
@@ -77,8 +77,8 @@ fn bad_orders_should_be_refused_with_their_reason_and_cost_nothing_but_fees() ->
 			"1024",
 		],
 	)?;
-	contains(&said, "Devices.")?;
-	network.stop()?;
+	contains(&said, "Devices.KeyInUse")?;
+	ensure!(network.stop()?, "a process had to be killed or ended with an error");
 	Ok(())
 }
 
@@ -101,6 +101,6 @@ fn order_should_wait_while_there_is_no_fresh_exchange_rate() -> Result<()> {
 		&["order", "submit", &job, "--watch", "--result", &result.display().to_string()],
 	)?;
 	ensure!(fs::metadata(&result)?.len() > 0);
-	network.stop()?;
+	ensure!(network.stop()?, "a process had to be killed or ended with an error");
 	Ok(())
 }
