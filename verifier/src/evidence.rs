@@ -2,6 +2,10 @@
 //!
 //! The steps are size, format, decoding, trailing bytes, nonce, signature, inventory; the first
 //! that fails names the error. Everything before the signature is cheap.
+//!
+//! Evidence that is rooted in hardware is judged by [`hardware`].
+
+pub mod hardware;
 
 use armature_primitives::{
 	device::Tier,
