@@ -1,9 +1,11 @@
 //! The command line as clap parses it.
 
+mod attest;
 mod buy;
 mod provide;
 mod serve;
 
+pub(crate) use attest::{Attest, AttestVerify};
 pub(crate) use buy::{Lease, Order, Submit};
 pub(crate) use provide::{Ask, Device, Energy, Provider, Rack, Site, TariffArgs};
 pub(crate) use serve::{Agent, Blob, Config, Daemon, Orchestrator, RunService, Verifier, Workload};
@@ -128,6 +130,9 @@ pub(crate) enum Command {
 	/// Configuration files of the daemons.
 	#[command(subcommand)]
 	Config(Config),
+	/// Hardware evidence in files.
+	#[command(subcommand)]
+	Attest(Attest),
 }
 
 impl Command {
@@ -269,6 +274,8 @@ mod tests {
 			"armature blob put f --region 1",
 			"armature workload run m.wasm --input f --max-fuel 5",
 			"armature config print-default agent",
+			"armature attest verify a.bin b.pem --at 2026-01-31T12:00:00Z --nonce 00ff --root r.pem",
+			"armature attest verify a --policy p.toml --root r --root s --output json",
 		] {
 			if let Err(error) = parse(line) {
 				panic!("{line}: {error}");
@@ -279,6 +286,9 @@ mod tests {
 	#[test]
 	fn wrong_values_should_be_refused() {
 		for line in [
+			"armature attest verify",
+			"armature attest verify a --at yesterday",
+			"armature attest verify a --nonce 0",
 			"armature site add --region 0 --power-cap 3000 --tariff 0.29",
 			"armature site add --region 0 --power-cap 3000 --currency eur --tariff 0.29",
 			"armature site add --region 70000 --power-cap 3000",

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod ask;
+pub(crate) mod attest;
 pub(crate) mod blob;
 pub(crate) mod chain;
 pub(crate) mod config;

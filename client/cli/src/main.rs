@@ -1,6 +1,7 @@
 //! The `armature` command: provider, application and service front end.
 
 mod amount;
+mod attest;
 mod cli;
 mod commands;
 mod context;
@@ -10,7 +11,7 @@ mod show;
 use clap::Parser;
 use cli::{Cli, Command};
 use context::{Context, Usage};
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, process::ExitCode, time::Duration};
 use tracing_subscriber::EnvFilter;
 
 /// Something was refused or failed.
@@ -19,6 +20,9 @@ const FAILED: u8 = 1;
 /// The command was called wrongly; clap exits with the same code.
 const USAGE: u8 = 2;
 
+/// How long blocking work may go on once the command is done.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
 fn main() -> ExitCode {
 	let cli = Cli::parse();
 	log_to_stderr(cli.globals.verbose, cli.command.is_daemon());
@@ -26,7 +30,13 @@ fn main() -> ExitCode {
 		.enable_all()
 		.build()
 		.map_err(anyhow::Error::from)
-		.and_then(|runtime| runtime.block_on(run(cli)));
+		.and_then(|runtime| {
+			let done = runtime.block_on(run(cli));
+			// A thread that cannot be interrupted (a module being compiled) must not keep a finished
+			// command from ending.
+			runtime.shutdown_timeout(LAST_WAIT);
+			done
+		});
 	match done {
 		Ok(()) => ExitCode::SUCCESS,
 		Err(error) => {
@@ -57,6 +67,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 		Command::Blob(command) => commands::blob::run(&context, command).await,
 		Command::Workload(command) => commands::workload::run(&context, command).await,
 		Command::Config(command) => commands::config::run(&context, command),
+		Command::Attest(command) => commands::attest::run(&context, command),
 	}
 }
 

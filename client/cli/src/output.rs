@@ -23,11 +23,19 @@ pub(crate) enum Format {
 #[derive(Clone, Copy)]
 pub(crate) struct Output {
 	format: Format,
+	/// Exit code for when whoever reads standard output stops reading.
+	closed: i32,
 }
 
 impl Output {
 	pub(crate) fn new(format: Format) -> Self {
-		Self { format }
+		Self { format, closed: 0 }
+	}
+
+	/// The same for a result whose exit code says something: that one also counts when nobody reads
+	/// the text to its end.
+	pub(crate) fn or_exit_with(self, closed: u8) -> Self {
+		Self { closed: i32::from(closed), ..self }
 	}
 
 	/// Prints rows: a table with these headings, or a JSON array.
@@ -39,14 +47,14 @@ impl Output {
 	) -> Result<()> {
 		match self.format {
 			Format::Json => self.json(&rows),
-			Format::Table if rows.is_empty() => print("none\n"),
+			Format::Table if rows.is_empty() => self.print("none\n"),
 			Format::Table => {
 				let mut table = table();
 				table.set_header(headings.iter().copied());
 				for row in rows {
 					table.add_row(cells(row));
 				}
-				print(&format!("{table}\n"))
+				self.print(&format!("{table}\n"))
 			},
 		}
 	}
@@ -64,7 +72,7 @@ impl Output {
 				for (name, value) in fields(record) {
 					table.add_row([name.to_owned(), value]);
 				}
-				print(&format!("{table}\n"))
+				self.print(&format!("{table}\n"))
 			},
 		}
 	}
@@ -73,12 +81,22 @@ impl Output {
 	pub(crate) fn text<Value: Serialize + ?Sized>(&self, text: &str, value: &Value) -> Result<()> {
 		match self.format {
 			Format::Json => self.json(value),
-			Format::Table => print(text),
+			Format::Table => self.print(text),
 		}
 	}
 
 	fn json<Value: Serialize + ?Sized>(&self, value: &Value) -> Result<()> {
-		print(&format!("{}\n", serde_json::to_string_pretty(value)?))
+		self.print(&format!("{}\n", serde_json::to_string_pretty(value)?))
+	}
+
+	/// Writes to standard output; a closed pipe ends the program quietly, as `| head` expects.
+	fn print(&self, text: &str) -> Result<()> {
+		match std::io::stdout().write_all(text.as_bytes()) {
+			Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+				std::process::exit(self.closed)
+			},
+			other => Ok(other?),
+		}
 	}
 }
 
@@ -88,14 +106,6 @@ fn table() -> Table {
 		.load_style(UTF8_HORIZONTAL_ONLY)
 		.set_content_arrangement(ContentArrangement::Dynamic);
 	table
-}
-
-/// Writes to standard output; a closed pipe ends the program quietly, as `| head` expects.
-fn print(text: &str) -> Result<()> {
-	match std::io::stdout().write_all(text.as_bytes()) {
-		Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-		other => Ok(other?),
-	}
 }
 
 /// A spinner on standard error for work that takes longer than a moment; silent when that is not a

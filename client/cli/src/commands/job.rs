@@ -7,6 +7,7 @@ use armature_sandbox::{MAX_INPUT_BYTES, MAX_MODULE_BYTES};
 use serde::Deserialize;
 use std::{
 	fs,
+	io::Read,
 	path::{Path, PathBuf},
 	time::Duration,
 };
@@ -124,9 +125,12 @@ pub(crate) fn digest(bytes: &[u8]) -> H256 {
 
 /// A file of at most `cap` bytes.
 pub(crate) fn read_capped(path: &Path, cap: u64) -> Result<Vec<u8>> {
-	let len = fs::metadata(path)?.len();
-	ensure!(len <= cap, "{} has {len} bytes; the most is {cap}", path.display());
-	Ok(fs::read(path)?)
+	// Not by the file's length: a pipe has none.
+	let mut bytes = Vec::new();
+	fs::File::open(path)?.take(cap.saturating_add(1)).read_to_end(&mut bytes)?;
+	let fits = u64::try_from(bytes.len()).is_ok_and(|len| len <= cap);
+	ensure!(fits, "{} has more than {cap} bytes", path.display());
+	Ok(bytes)
 }
 
 /// A share from 0 to 1 in parts per million.
