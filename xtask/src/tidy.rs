@@ -26,16 +26,6 @@ const MARKERS: [Marker; 5] = [
 	Marker { text: ("without_sto", "rage_info"), advice: "bound the storage", in_tests: false },
 ];
 
-/// Pallets whose weights are still estimates, and why; remove a line with its cause. The full list is
-/// printed at every check, so that nobody takes them for measured.
-const PENDING_WEIGHTS: [&str; 5] = [
-	"pallets/attestation/src/weights.rs",
-	"pallets/devices/src/weights.rs",
-	"pallets/energy/src/weights.rs",
-	"pallets/leases/src/weights.rs",
-	"pallets/market/src/weights.rs",
-];
-
 /// A finding for each marker and each file that is too long.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
 	let listed = Command::new("git")
@@ -57,11 +47,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
 				if !line.contains(&marker) || (is_test && *in_tests) {
 					continue;
 				}
-				if *head == MARKERS[0].text.0 && PENDING_WEIGHTS.contains(&name) {
-					eprintln!("tidy: pending: {name} holds estimates ({advice})");
-				} else {
-					findings.push(format!("tidy: {name}:{}: {marker} ({advice})", number + 1));
-				}
+				findings.push(format!("tidy: {name}:{}: {marker} ({advice})", number + 1));
 			}
 		}
 		let lines = text.lines().count();
