@@ -7,6 +7,7 @@ mod encoding;
 mod json;
 mod present;
 mod recognise;
+mod revocation;
 #[cfg(test)]
 mod samples;
 

@@ -3,6 +3,7 @@
 use super::{
 	certificates::{name, Pool},
 	recognise::Part,
+	revocation::{revoked_by, Revoked},
 };
 use armature_verifier::evidence::hardware::{
 	android::{AndroidEvidence, KEY_DESCRIPTION},
@@ -10,7 +11,7 @@ use armature_verifier::evidence::hardware::{
 	crypto::{Hash, PublicKey},
 	dcap::{Collateral, DcapEvidence},
 	nitro::NitroEvidence,
-	nvidia::{self, GpuEvidence, NvidiaEvidence},
+	nvidia::{self, GpuEvidence, NvidiaEvidence, MAX_GPUS},
 	snp::{endorsement::Endorsement, Report, SnpEvidence, REPORT_LEN},
 	tpm::{AttestationKey, EndorsementBinding, KeyOrigin, Pcrs, TpmEvidence},
 	x509::Certificate,
@@ -21,6 +22,8 @@ use armature_verifier::evidence::hardware::{
 #[derive(Debug)]
 pub(crate) struct Assembled {
 	pub(crate) evidence: HardwareEvidence,
+	/// Serial numbers of certificates that the given lists revoke.
+	pub(crate) revoked: Revoked,
 	/// Sentences about parts that were not needed.
 	pub(crate) notes: Vec<String>,
 }
@@ -40,6 +43,7 @@ struct Parts {
 	pcrs: Vec<Pcrs>,
 	certificates: Vec<Vec<u8>>,
 	statuses: Vec<Vec<u8>>,
+	lists: Vec<Vec<u8>>,
 	notes: Vec<String>,
 }
 
@@ -61,7 +65,8 @@ impl Parts {
 				Part::Pcrs(pcrs) => add(&mut sorted.pcrs, pcrs),
 				Part::Certificate(bytes) => add(&mut sorted.certificates, bytes),
 				Part::AndroidStatus(bytes) => add(&mut sorted.statuses, bytes),
-				Part::Crl | Part::PrivateKey => add(&mut sorted.notes, format!("not used: {name}")),
+				Part::Crl(bytes) => add(&mut sorted.lists, bytes),
+				Part::PrivateKey => add(&mut sorted.notes, format!("not used: {name}")),
 			}
 		}
 		sorted
@@ -119,6 +124,7 @@ pub(crate) fn assemble(
 	let mut parts = Parts::sort(parts);
 	let certificates = std::mem::take(&mut parts.certificates);
 	let sorter = Sorter { pool: Pool::new(&certificates, roots)?, now };
+	let revoked = revoked_by(&parts.lists, &sorter.pool, now)?;
 	let (evidence, used) = match kind(&parts, &sorter)? {
 		Kind::Snp => sorter.snp(&mut parts)?,
 		Kind::Dcap => {
@@ -126,7 +132,7 @@ pub(crate) fn assemble(
 			let collateral = one(&mut parts.collaterals, "DCAP collaterals")?;
 			(HardwareEvidence::Dcap(DcapEvidence { quote, collateral }), Vec::new())
 		},
-		Kind::Nvidia => sorter.nvidia(&mut parts),
+		Kind::Nvidia => sorter.nvidia(&mut parts)?,
 		Kind::Nitro => {
 			let document = needed(&mut parts.nitro_documents, "Nitro documents", "a document")?;
 			(HardwareEvidence::NitroEnclave(NitroEvidence { document }), Vec::new())
@@ -140,7 +146,7 @@ pub(crate) fn assemble(
 	if !unused.is_empty() {
 		parts.notes.push(format!("certificates not used: {}", unused.join(", ")));
 	}
-	Ok(Assembled { evidence, notes: parts.notes })
+	Ok(Assembled { evidence, revoked, notes: parts.notes })
 }
 
 /// Kinds of evidence, by what they cannot be without.
@@ -248,7 +254,14 @@ impl Sorter<'_> {
 	}
 
 	/// Each report with the chain whose leaf signed it; where none did, with the next one.
-	fn nvidia(&self, parts: &mut Parts) -> Sorted {
+	fn nvidia(&self, parts: &mut Parts) -> Result<Sorted, String> {
+		// Each report is tried against each leaf: too many are refused before that.
+		if parts.gpu_reports.len() > MAX_GPUS {
+			return Err(format!(
+				"{} GPU reports were given; one box has at most {MAX_GPUS}",
+				parts.gpu_reports.len()
+			));
+		}
 		let mut leaves = self.pool.leaves();
 		let mut used = Vec::new();
 		let mut gpus = Vec::new();
@@ -265,7 +278,7 @@ impl Sorter<'_> {
 			gpus.push(GpuEvidence { report, chain: self.pool.der(&chain) });
 			used.extend(chain);
 		}
-		(HardwareEvidence::NvidiaGpu(NvidiaEvidence { gpus }), used)
+		Ok((HardwareEvidence::NvidiaGpu(NvidiaEvidence { gpus }), used))
 	}
 
 	/// A quote, and whatever vouches for its key: a certificate of it, or one of an endorsement key.

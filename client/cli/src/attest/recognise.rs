@@ -52,7 +52,7 @@ pub(crate) enum Part {
 	/// Certificate, DER.
 	Certificate(Vec<u8>),
 	/// Revocation list, DER. A quote has its own in the collateral.
-	Crl,
+	Crl(Vec<u8>),
 	/// Google's `status.json`.
 	AndroidStatus(Vec<u8>),
 	/// A private key, which belongs nowhere near here.
@@ -74,7 +74,7 @@ impl Part {
 			Part::TpmKey(_) => "public key",
 			Part::Pcrs(_) => "PCR values",
 			Part::Certificate(_) => "certificate",
-			Part::Crl => "revocation list",
+			Part::Crl(_) => "revocation list",
 			Part::AndroidStatus(_) => "Android revocation list",
 			Part::PrivateKey => "private key (ignored: keep it to yourself)",
 		}
@@ -273,7 +273,9 @@ fn der(bytes: &[u8]) -> Result<Vec<Part>, String> {
 			Err(_) if PublicKey::from_spki(element).is_ok() => {
 				parts.push(Part::TpmKey(element.to_vec()));
 			},
-			Err(_) if Crl::parse(element).is_ok() => parts.push(Part::Crl),
+			Err(_) if Crl::parse(element).is_ok() => {
+				parts.push(Part::Crl(element.to_vec()));
+			},
 			Err(fault) if looks_like_certificate(element) => {
 				let at = parts.len().saturating_add(1);
 				return Err(format!("certificate {at} cannot be read: {fault}"));

@@ -33,6 +33,7 @@ fn verify(arguments: &AttestVerify) -> Result<View> {
 	let (parts, files) = read_all(&arguments.files)?;
 	let seed = arguments.credential_seed.map(|seed| seed.0);
 	let assembled = assemble(parts, &roots, now, seed).map_err(Usage)?;
+	policy.revoked_serials.extend(assembled.revoked);
 	let nonce = arguments.nonce.as_ref().map(|nonce| nonce.0.as_slice());
 	let question = Question { policy: &policy, nonce, now };
 	let mut checks = Checks::note_all();

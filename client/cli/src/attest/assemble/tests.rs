@@ -5,6 +5,8 @@ use super::{assemble, Assembled, Part};
 use crate::attest::trust_roots;
 use armature_verifier::evidence::hardware::{
 	self,
+	nvidia::MAX_GPUS,
+	policy::HexBytes,
 	tpm::{KeyOrigin, Pcrs},
 	Check, Checks, Failure, Fault, HardwareEvidence, Policy, Question,
 };
@@ -179,12 +181,12 @@ fn azure_report_should_come_with_a_quote() {
 
 #[test]
 fn documents_and_quotes_should_need_no_certificates() {
-	let document = vec![Part::NitroDocument(document()), Part::Crl, Part::PrivateKey];
+	let document = vec![Part::NitroDocument(document()), Part::PrivateKey];
 	let parts = [document, certificates(&["ark"])].concat();
 	let assembled = assemble(parts, &[], NOW, None).unwrap();
 	assert!(matches!(assembled.evidence, HardwareEvidence::NitroEnclave(_)));
-	assert_eq!(assembled.notes.len(), 3);
-	assert_eq!(assembled.notes[2], "certificates not used: ARK-Milan");
+	assert_eq!(assembled.notes.len(), 2);
+	assert_eq!(assembled.notes[1], "certificates not used: ARK-Milan");
 	let parts = vec![Part::Quote(quote()), Part::Pcrs(Pcrs::new())];
 	let assembled = assemble(parts, &[], NOW, None).unwrap();
 	assert!(matches!(assembled.evidence, HardwareEvidence::Dcap(e) if e.collateral.is_none()));
@@ -212,4 +214,25 @@ fn only_roots_should_be_trusted_as_roots() {
 	trust_roots(&mut policy.roots, &ders(&["ark"])).unwrap();
 	assert_eq!(policy.roots.amd.last(), policy.roots.tpm.last());
 	assert_ne!(policy.roots.amd.last(), policy.roots.android.last());
+}
+
+#[test]
+fn lists_should_be_used_whatever_the_evidence_is() {
+	let parts = [
+		certificates(&["listed", "list issuer", "vcek 1", "ask", "ark"]),
+		vec![Part::SnpReport(snp_report(1, 0)), Part::Crl(sample("list"))],
+	]
+	.concat();
+	// 2030-01-01: the list is of 2026.
+	let assembled = assemble(parts.clone(), &[], 1_893_456_000_000, None).unwrap();
+	assert_eq!(assembled.revoked, [HexBytes(vec![0x05, 0x11])]);
+	assert!(refused(parts).contains("not valid yet"));
+}
+
+#[test]
+fn gpu_reports_should_be_counted_before_they_are_tried() {
+	let reports = (0..=u8::try_from(MAX_GPUS).unwrap())
+		.map(|n| Part::GpuReport(vec![n]))
+		.collect();
+	assert_eq!(refused(reports), "17 GPU reports were given; one box has at most 16");
 }

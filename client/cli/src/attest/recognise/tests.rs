@@ -28,7 +28,7 @@ fn binaries() -> Vec<(Vec<u8>, Part)> {
 		one(signature(), Part::TpmSignature),
 		one(sample("tpm key"), Part::TpmKey),
 		one(sample("vcek 1"), Part::Certificate),
-		(sample("crl"), Part::Crl),
+		(sample("crl"), Part::Crl(sample("crl"))),
 	]
 }
 
