@@ -75,6 +75,10 @@ pub enum LeaseOutcome {
 	/// The tenant cancelled before the start. Nothing is paid.
 	#[codec(index = 8)]
 	Cancelled,
+	/// The device's attestation was revoked, or ran out for good, before a result was there.
+	/// Nothing is paid.
+	#[codec(index = 9)]
+	AttestationLost,
 }
 
 /// How a run ended inside its sandbox.

@@ -62,6 +62,16 @@ impl DeviceBusy for () {
 	}
 }
 
+/// Hears that a device is no longer vouched for. Implemented by `leases`, called by `attestation`.
+pub trait LeaseGuard {
+	/// Ends the device's open lease, unless its result is already there. A no-op without one.
+	fn on_attestation_lost(device: DeviceId);
+}
+
+impl LeaseGuard for () {
+	fn on_attestation_lost(_: DeviceId) {}
+}
+
 /// Reads attestations. Implemented by `attestation`.
 pub trait AttestationInspect {
 	/// The tier of an attestation that is neither expired nor revoked at `now`.

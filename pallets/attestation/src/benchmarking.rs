@@ -169,7 +169,7 @@ mod benches {
 
 		#[block]
 		{
-			AttestationPallet::<T>::sweep_attestation(None, now, 1);
+			AttestationPallet::<T>::sweep_attestation(None, now, 1, &mut WeightMeter::new());
 		}
 
 		assert!(Attestations::<T>::get(id).unwrap().lapsed);

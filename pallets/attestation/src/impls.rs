@@ -3,7 +3,7 @@
 use super::*;
 use armature_primitives::{
 	device::{DeviceInfo, DeviceStatus, Tier},
-	traits::{AttestationInspect, DeviceInspect, DeviceLifecycle},
+	traits::{AttestationInspect, DeviceInspect, DeviceLifecycle, LeaseGuard},
 	DeviceId, Moment, H256,
 };
 use armature_verifier::evidence::{self, Context, EvidenceError};
@@ -100,13 +100,12 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn do_revoke(device: DeviceId) -> DispatchResult {
-		ensure!(
-			Attestations::<T>::get(device).is_some_and(|current| !current.lapsed),
-			Error::<T>::NotAttested
-		);
+		// Also one that ran out: its lease goes on for the grace unless this ends it.
+		ensure!(Attestations::<T>::contains_key(device), Error::<T>::NotAttested);
 		Attestations::<T>::remove(device);
 		Nonces::<T>::remove(device);
 		T::Devices::on_attestation_lost(device);
+		T::Leases::on_attestation_lost(device);
 		Self::deposit_event(Event::Revoked { device });
 		Ok(())
 	}
@@ -129,11 +128,11 @@ impl<T: Config> Pallet<T> {
 			AttestationCursor::<T>::get(),
 			meter,
 			T::WeightInfo::sweep_attestation(),
-			|after| Self::sweep_attestation(after, now, grace),
+			|after, meter| Self::sweep_attestation(after, now, grace, meter),
 		);
 		AttestationCursor::<T>::set(records);
 		let nonces =
-			Self::walk(NonceCursor::<T>::get(), meter, T::WeightInfo::sweep_nonce(), |after| {
+			Self::walk(NonceCursor::<T>::get(), meter, T::WeightInfo::sweep_nonce(), |after, _| {
 				Self::sweep_nonce(after, now)
 			});
 		NonceCursor::<T>::set(nonces);
@@ -145,13 +144,13 @@ impl<T: Config> Pallet<T> {
 		mut cursor: Option<DeviceId>,
 		meter: &mut WeightMeter,
 		unit: Weight,
-		step: impl Fn(Option<DeviceId>) -> Option<DeviceId>,
+		step: impl Fn(Option<DeviceId>, &mut WeightMeter) -> Option<DeviceId>,
 	) -> Option<DeviceId> {
 		for _ in 0..T::MaxSweepPerBlock::get() {
 			if meter.try_consume(unit).is_err() {
 				break;
 			}
-			cursor = step(cursor);
+			cursor = step(cursor, meter);
 			if cursor.is_none() {
 				break;
 			}
@@ -159,11 +158,13 @@ impl<T: Config> Pallet<T> {
 		cursor
 	}
 
-	/// Handles the record that follows `after` in storage order and returns its device.
+	/// Handles the record that follows `after` in storage order and returns its device; `after`, when
+	/// there is no weight for what the record needs.
 	pub(crate) fn sweep_attestation(
 		after: Option<DeviceId>,
 		now: Moment,
 		grace: Moment,
+		meter: &mut WeightMeter,
 	) -> Option<DeviceId> {
 		let (device, mut record) = match after {
 			None => Attestations::<T>::iter().next(),
@@ -177,7 +178,12 @@ impl<T: Config> Pallet<T> {
 			Attestations::<T>::insert(device, record);
 			Self::deposit_event(Event::AttestationExpired { device });
 		} else if record.lapsed && now >= record.expires_at.saturating_add(grace) {
+			// Until now the device could be attested again and go on with its lease.
+			if meter.try_consume(T::LeaseEndWeight::get()).is_err() {
+				return after;
+			}
 			Attestations::<T>::remove(device);
+			T::Leases::on_attestation_lost(device);
 		}
 		Some(device)
 	}

@@ -23,7 +23,7 @@ pub mod pallet {
 	use armature_primitives::{
 		device::Tier,
 		evidence::{EvidenceBytes, EvidenceFormat},
-		traits::{DeviceInspect, DeviceLifecycle},
+		traits::{DeviceInspect, DeviceLifecycle, LeaseGuard},
 		DeviceId, Moment, H256,
 	};
 	use frame_support::{
@@ -41,6 +41,12 @@ pub mod pallet {
 	pub trait Config: frame_system::Config<Hash = H256> {
 		/// The device registry.
 		type Devices: DeviceInspect<Self::AccountId> + DeviceLifecycle;
+
+		/// Ends the leases of devices that are no longer vouched for.
+		type Leases: LeaseGuard;
+
+		/// The most that [`LeaseGuard::on_attestation_lost`] of `Leases` weighs.
+		type LeaseEndWeight: Get<Weight>;
 
 		/// Where nonces get their randomness from. It must not be known long before its block.
 		type Randomness: Randomness<H256, BlockNumberFor<Self>>;
@@ -229,9 +235,9 @@ pub mod pallet {
 			Self::do_submit_evidence(ensure_signed(origin)?, device, &evidence)
 		}
 
-		/// Ends a device's attestation at once.
+		/// Ends a device's attestation at once, and its open lease with it.
 		#[pallet::call_index(2)]
-		#[pallet::weight(T::WeightInfo::revoke())]
+		#[pallet::weight(T::WeightInfo::revoke().saturating_add(T::LeaseEndWeight::get()))]
 		pub fn revoke(origin: OriginFor<T>, device: DeviceId) -> DispatchResult {
 			T::AdminOrigin::ensure_origin(origin)?;
 			Self::do_revoke(device)

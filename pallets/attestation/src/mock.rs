@@ -13,12 +13,13 @@ use armature_primitives::{
 	ed25519,
 	evidence::{Evidence, EvidenceBytes, Inventory, InventoryStatement},
 	signing::{device_payload, Domain},
-	traits::{DeviceInspect, DeviceLifecycle},
+	traits::{DeviceInspect, DeviceLifecycle, LeaseGuard},
 	Balance, DeviceId, Moment, Ppm, SiteId, H256,
 };
 use frame_support::{
 	derive_impl, parameter_types,
 	traits::{ConstU32, Randomness, Time},
+	weights::Weight,
 };
 use sp_core::Pair;
 use sp_runtime::{BuildStorage, DispatchResult};
@@ -53,6 +54,9 @@ parameter_types! {
 	/// Key and state of each device.
 	pub static Registry: BTreeMap<DeviceId, (ed25519::Public, DeviceStatus)> = BTreeMap::new();
 	pub static Trace: Vec<Told> = Vec::new();
+	/// Devices whose leases had to end.
+	pub static Ended: Vec<DeviceId> = Vec::new();
+	pub LeaseEndWeight: Weight = Weight::from_parts(1_000_000_000, 10_000);
 	pub static Seed: H256 = H256([5; 32]);
 }
 
@@ -125,6 +129,14 @@ impl DeviceLifecycle for MockDevices {
 	}
 }
 
+pub struct MockLeases;
+
+impl LeaseGuard for MockLeases {
+	fn on_attestation_lost(device: DeviceId) {
+		Ended::mutate(|ended| ended.push(device));
+	}
+}
+
 #[cfg(feature = "runtime-benchmarks")]
 pub struct BenchmarkHelper;
 
@@ -148,6 +160,8 @@ impl armature_primitives::traits::BenchmarkDevices<AccountId> for BenchmarkHelpe
 
 impl Config for Test {
 	type Devices = MockDevices;
+	type Leases = MockLeases;
+	type LeaseEndWeight = LeaseEndWeight;
 	type Randomness = MockRandomness;
 	type Clock = MockClock;
 	type AdminOrigin = frame_system::EnsureRoot<AccountId>;
@@ -179,6 +193,7 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
 		Now::set(1_000_000);
 		Owner::set(PROVIDER);
 		Trace::set(Vec::new());
+		Ended::set(Vec::new());
 		Registry::set(BTreeMap::new());
 	});
 	ext

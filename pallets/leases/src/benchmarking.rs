@@ -67,7 +67,8 @@ fn offered<T: Config>() -> Setup<T::AccountId> {
 	for who in [&tenant, &provider, &verifier, &T::FeeAccount::get()] {
 		T::Currency::set_balance(who, 1_000_000 * ARMA);
 	}
-	let device = T::BenchmarkHelper::active_device(&provider, ed25519::Public::from_raw([7; 32]));
+	let device =
+		T::BenchmarkHelper::matchable_device(&provider, ed25519::Public::from_raw([7; 32]));
 	let info = T::Devices::device(device).expect("the helper made it");
 	let lease = <Pallet<T> as LeaseOpener<T::AccountId>>::open(NewLease {
 		order: OrderId(1),

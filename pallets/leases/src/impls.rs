@@ -5,8 +5,8 @@ use armature_economics::settlement;
 use armature_primitives::{
 	lease::{LeaseOutcome, NewLease, Receipt, RunReport, RunStatus},
 	traits::{
-		DeviceBusy, DeviceInspect, DeviceLifecycle, EnergyLedger, LeaseOpener, OnLeaseClosed,
-		VerifierInspect,
+		AttestationInspect, DeviceBusy, DeviceInspect, DeviceLifecycle, EnergyLedger, LeaseGuard,
+		LeaseOpener, OnLeaseClosed, VerifierInspect,
 	},
 	Balance, DeviceId, LeaseId, MilliWatts, Moment, Ppm, SiteId, H256,
 };
@@ -89,6 +89,9 @@ impl<T: Config> Pallet<T> {
 		};
 		let started_at = Self::now();
 		ensure!(started_at <= start_by, Error::<T>::TooLate);
+		// The match checked it too, but an attestation can end in between.
+		let tier = T::Attestation::tier(lease.device, started_at);
+		ensure!(tier.is_some_and(|tier| tier >= lease.spec.min_tier), Error::<T>::NotAttested);
 		let finish_by = started_at
 			.checked_add(lease.spec.max_duration_millis)
 			.and_then(|end| end.checked_add(Params::<T>::get().result_grace_millis))
@@ -489,6 +492,28 @@ impl<T: Config> LeaseOpener<T::AccountId> for Pallet<T> {
 impl<T: Config> DeviceBusy for Pallet<T> {
 	fn is_busy(device: DeviceId) -> bool {
 		DeviceLeases::<T>::contains_key(device)
+	}
+}
+
+impl<T: Config> LeaseGuard for Pallet<T> {
+	fn on_attestation_lost(device: DeviceId) {
+		let Some(id) = DeviceLeases::<T>::get(device) else { return };
+		let Some(lease) = Leases::<T>::get(id) else { return };
+		match lease.state {
+			LeaseState::Offered { .. }
+			| LeaseState::Acknowledged { .. }
+			| LeaseState::Running { .. } => {
+				let settled = with_storage_layer(|| {
+					Self::settle(id, lease, LeaseOutcome::AttestationLost, None)
+				});
+				if let Err(error) = settled {
+					// No balance rule can cause this; the lease's own deadline is still queued.
+					log::error!(target: LOG_TARGET, "lease {id} not ended: {error:?}");
+				}
+			},
+			// What was computed before can still be accepted or contested.
+			LeaseState::Reported { .. } | LeaseState::Disputed { .. } => {},
+		}
 	}
 }
 

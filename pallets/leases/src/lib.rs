@@ -30,7 +30,10 @@ pub mod pallet {
 	use alloc::vec::Vec;
 	use armature_primitives::{
 		lease::{Receipt, RunReport},
-		traits::{DeviceInspect, DeviceLifecycle, EnergyLedger, OnLeaseClosed, VerifierInspect},
+		traits::{
+			AttestationInspect, DeviceInspect, DeviceLifecycle, EnergyLedger, OnLeaseClosed,
+			VerifierInspect,
+		},
 		Balance, DeviceId, LeaseId, MilliWatts, Moment, OrderId, Ppm, SiteId, H256,
 	};
 	use frame_support::{
@@ -61,6 +64,9 @@ pub mod pallet {
 
 		/// Devices: who may act for them, and slashing.
 		type Devices: DeviceInspect<Self::AccountId> + DeviceLifecycle;
+
+		/// Whether a device is still attested when its lease starts.
+		type Attestation: AttestationInspect;
 
 		/// Who re-executes disputed results.
 		type Verifiers: VerifierInspect<Self::AccountId>;
@@ -270,6 +276,8 @@ pub mod pallet {
 		NotVerifier,
 		/// The lease is in another state than this call needs.
 		WrongState,
+		/// The device's attestation has ended or is below the order's tier: attest it again.
+		NotAttested,
 		/// The window for this call is over; the lease awaits its settlement.
 		TooLate,
 		/// The lease's window is still open; wait until it is over.
@@ -345,7 +353,8 @@ pub mod pallet {
 		/// Signed by the lease's provider or the device's operator.
 		///
 		/// ## Errors
-		/// `TooLate` after `start_by`.
+		/// `TooLate` after `start_by`; `NotAttested` when the device's attestation does not hold at
+		/// the order's tier any more.
 		#[pallet::call_index(2)]
 		#[pallet::weight(T::WeightInfo::start())]
 		pub fn start(origin: OriginFor<T>, lease: LeaseId) -> DispatchResult {

@@ -8,7 +8,8 @@ use armature_primitives::{
 	lease::{LeaseOutcome, NewLease, Receipt, RunReport, RunStatus},
 	market::OrderSpec,
 	traits::{
-		DeviceInspect, DeviceLifecycle, EnergyLedger, LeaseOpener, OnLeaseClosed, VerifierInspect,
+		AttestationInspect, DeviceInspect, DeviceLifecycle, EnergyLedger, LeaseOpener,
+		OnLeaseClosed, VerifierInspect,
 	},
 	Balance, DeviceId, LeaseId, MilliWattHours, MilliWatts, Moment, OrderId, Ppm, RegionId, SiteId,
 	H256,
@@ -56,6 +57,7 @@ parameter_types! {
 	pub const ExistentialDeposit: Balance = ED;
 	pub static Now: Moment = START;
 	pub static Devices: BTreeMap<DeviceId, (AccountId, AccountId, SiteId)> = BTreeMap::new();
+	pub static AttestedTier: Option<Tier> = Some(Tier::T0);
 	pub static Slashes: Vec<(DeviceId, Ppm)> = Vec::new();
 	pub static Verifiers: Vec<AccountId> = vec![TENANT, PROVIDER, OPERATOR, VERIFIER];
 	/// Ignores the exclusion, as a broken set would.
@@ -124,6 +126,13 @@ impl DeviceLifecycle for Topology {
 	}
 }
 
+pub struct Attestations;
+impl AttestationInspect for Attestations {
+	fn tier(_: DeviceId, _: Moment) -> Option<Tier> {
+		AttestedTier::get()
+	}
+}
+
 pub struct VerifierSet;
 impl VerifierInspect<AccountId> for VerifierSet {
 	fn is_verifier(who: &AccountId) -> bool {
@@ -159,6 +168,7 @@ impl Randomness<H256, u64> for Seeds {
 impl pallet_leases::Config for Test {
 	type Currency = Balances;
 	type Devices = Topology;
+	type Attestation = Attestations;
 	type Verifiers = VerifierSet;
 	type Energy = Ledger;
 	type Market = Orders;
@@ -235,6 +245,7 @@ impl ExtBuilder {
 					.map(|n| (DeviceId(DEVICE.0 + n), (PROVIDER, OPERATOR, SiteId(SITE.0 + n / 2))))
 					.collect(),
 			);
+			AttestedTier::set(Some(Tier::T0));
 			Slashes::set(Vec::new());
 			Verifiers::set(vec![TENANT, PROVIDER, OPERATOR, VERIFIER]);
 			DrawsAnyone::set(false);

@@ -9,6 +9,7 @@ use armature_primitives::{units::MILLIS_PER_HOUR, Ppm};
 use frame_support::{
 	parameter_types,
 	traits::{ConstU32, ConstU64},
+	weights::Weight,
 };
 use frame_system::EnsureRoot;
 
@@ -18,6 +19,12 @@ parameter_types! {
 
 	/// Where it goes.
 	pub FeeAccount: AccountId = fee_account();
+}
+
+parameter_types! {
+	/// To end a lease is to settle it; this is the longest way to do so.
+	pub LeaseEndWeight: Weight =
+		<pallet_leases::weights::SubstrateWeight<Runtime> as pallet_leases::WeightInfo>::settle_expired();
 }
 
 /// Who changes parameters: root, only for as long as there is no governance.
@@ -41,6 +48,8 @@ impl pallet_attestation::Config for Runtime {
 	type BenchmarkHelper = crate::benches::Helper;
 	type Clock = Timestamp;
 	type Devices = Devices;
+	type LeaseEndWeight = LeaseEndWeight;
+	type Leases = Leases;
 	type MaxSweepPerBlock = ConstU32<32>;
 	type Randomness = BlockRandomness;
 	type WeightInfo = pallet_attestation::weights::SubstrateWeight<Runtime>;
@@ -113,6 +122,7 @@ impl pallet_market::Config for Runtime {
 
 impl pallet_leases::Config for Runtime {
 	type AdminOrigin = Admin;
+	type Attestation = Attestation;
 	#[cfg(feature = "runtime-benchmarks")]
 	type BenchmarkHelper = crate::benches::Helper;
 	type Clock = Timestamp;

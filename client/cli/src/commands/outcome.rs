@@ -47,6 +47,9 @@ pub(crate) fn outcome_text(outcome: LeaseOutcome) -> &'static str {
 		LeaseOutcome::NotStarted => "the provider never started it",
 		LeaseOutcome::NoResult => "no result arrived in time",
 		LeaseOutcome::WorkloadFailed => "the module failed by itself",
+		LeaseOutcome::AttestationLost => {
+			"the device's attestation was revoked or ran out before a result was there"
+		},
 		LeaseOutcome::ProviderDeclined => "the provider declined: it could not run the module",
 		LeaseOutcome::WrongResult => "a verifier's re-execution contradicted the result",
 		LeaseOutcome::Unresolved => "a disputed result was not re-executed in time",

@@ -1,5 +1,6 @@
 use super::*;
 use codec::Encode;
+use frame_support::{dispatch::GetDispatchInfo, traits::Hooks, weights::Weight};
 use sp_core::{ed25519, Pair};
 
 #[test]
@@ -304,8 +305,30 @@ fn revoke_should_end_the_attestation_at_once() {
 		assert_eq!(Nonces::<Test>::get(DEVICE), None);
 		assert_eq!(Pallet::<Test>::tier(DEVICE, 0), None);
 		assert_eq!(Trace::get().last(), Some(&Told::Lost(DEVICE)));
+		assert_eq!(Ended::get(), vec![DEVICE]);
 		assert_noop!(AttestationPallet::revoke(RuntimeOrigin::root(), DEVICE), Error::NotAttested);
 	});
+}
+
+#[test]
+fn revoke_should_end_the_lease_of_an_attestation_that_ran_out() {
+	run_with_device(|| {
+		assert_ok!(attest(DEVICE));
+		advance(10_000);
+		AttestationPallet::on_idle(1, Weight::MAX);
+		assert!(Attestations::<Test>::get(DEVICE).unwrap().lapsed && Ended::get().is_empty());
+		assert_ok!(AttestationPallet::revoke(RuntimeOrigin::root(), DEVICE));
+		assert_eq!(Ended::get(), vec![DEVICE]);
+	});
+}
+
+#[test]
+fn revoke_should_weigh_what_ending_a_lease_weighs() {
+	let call = Call::<Test>::revoke { device: DEVICE };
+	assert_eq!(
+		call.get_dispatch_info().call_weight,
+		<() as WeightInfo>::revoke().saturating_add(LeaseEndWeight::get())
+	);
 }
 
 #[test]

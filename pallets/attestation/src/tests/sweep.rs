@@ -40,15 +40,16 @@ fn sweep_should_tell_of_the_end_and_remove_after_the_grace() {
 			.collect();
 		assert_eq!(expired.len(), 1);
 		assert!(Attestations::<Test>::get(DEVICE).unwrap().lapsed);
-		assert_noop!(AttestationPallet::revoke(RuntimeOrigin::root(), DEVICE), Error::NotAttested);
 
 		advance(2_999);
 		sweep_blocks(3);
 		assert!(Attestations::<Test>::contains_key(DEVICE));
+		assert!(Ended::get().is_empty(), "it could still be attested again");
 		advance(1);
 		sweep_blocks(3);
 		assert!(!Attestations::<Test>::contains_key(DEVICE));
 		assert_eq!(Trace::get(), vec![Told::Lost(DEVICE)]);
+		assert_eq!(Ended::get(), vec![DEVICE]);
 	});
 }
 
@@ -146,5 +147,27 @@ fn sweep_should_go_on_when_the_record_at_its_cursor_is_gone() {
 		sweep();
 		sweep();
 		assert_eq!(Trace::get().len(), 3);
+	});
+}
+
+#[test]
+fn sweep_should_wait_with_the_end_of_a_lease_when_there_is_no_weight_for_it() {
+	run_with_device(|| {
+		assert_ok!(attest(DEVICE));
+		advance(10_000);
+		sweep_blocks(2);
+		advance(3_000);
+		let base = <() as WeightInfo>::sweep_base();
+		let record = <() as WeightInfo>::sweep_attestation();
+		let end = LeaseEndWeight::get();
+		let needed = base.saturating_add(record).saturating_add(end);
+
+		let short = needed.saturating_sub(Weight::from_parts(1, 0));
+		assert!(AttestationPallet::on_idle(1, short).all_lte(short));
+		assert!(Attestations::<Test>::contains_key(DEVICE) && Ended::get().is_empty());
+
+		assert_eq!(AttestationPallet::on_idle(1, needed), needed);
+		assert!(!Attestations::<Test>::contains_key(DEVICE));
+		assert_eq!(Ended::get(), vec![DEVICE]);
 	});
 }

@@ -5,7 +5,8 @@
 use crate::{mock::*, Event};
 use armature_primitives::{
 	lease::{LeaseOutcome, NewLease, RunReport, RunStatus},
-	Balance, LeaseId, H256,
+	traits::LeaseGuard,
+	Balance, DeviceId, LeaseId, H256,
 };
 use frame_support::weights::Weight;
 use proptest::prelude::*;
@@ -27,6 +28,7 @@ enum Op {
 	Transfer(u64, u64, u128),
 	Wait(u64),
 	Idle(u64),
+	LoseAttestation(u32),
 }
 
 const WHO: [u64; 6] = [TENANT, PROVIDER, OPERATOR, STRANGER, VERIFIER, GHOST];
@@ -70,6 +72,7 @@ fn op() -> impl Strategy<Value = Op> {
 		2 => (who(), who(), 1u128..2_000_000).prop_map(|(a, b, sum)| Op::Transfer(a, b, sum)),
 		2 => (1u64..100_000).prop_map(Op::Wait),
 		2 => (0u64..2_000_000_000).prop_map(Op::Idle),
+		1 => (0u32..4).prop_map(Op::LoseAttestation),
 	]
 }
 
@@ -103,6 +106,10 @@ fn apply(op: Op) {
 		Op::Idle(ref_time) => {
 			let limit = Weight::from_parts(ref_time, u64::MAX);
 			assert!(idle(limit).all_lte(limit), "on_idle used more than it was given");
+			Ok(())
+		},
+		Op::LoseAttestation(n) => {
+			<Leases as LeaseGuard>::on_attestation_lost(DeviceId(DEVICE.0 + n));
 			Ok(())
 		},
 	};

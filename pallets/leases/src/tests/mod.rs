@@ -1,5 +1,6 @@
 //! One file per concern.
 
+mod attestation;
 mod disputes;
 mod flow;
 mod invariants;

@@ -205,13 +205,27 @@ impl Witness {
 		let mut parameters = at.storage().fetch(address, ()).await?.decode()?;
 		parameters.renewal_window = parameters.validity;
 		let call = api::Call::Attestation(api::attestation::Call::set_parameters { parameters });
-		let administrator = Account::from_uri("//Alice")?;
-		let included = self.accepted(&administrator, &api::tx().sudo().sudo(call)).await?;
 		// The sudo call itself succeeds whatever becomes of the call in it.
-		included
+		self.administer(call)
+			.await?
 			.find::<api::attestation::events::ParametersSet>()
 			.context("the parameters did not change")?;
 		Ok(())
+	}
+
+	/// Has the chain's administrator revoke a device's attestation.
+	pub(crate) async fn revoke_attestation(&self, device: DeviceId) -> Result<()> {
+		let device = Static(device);
+		self.administer(api::Call::Attestation(api::attestation::Call::revoke { device }))
+			.await?
+			.find::<api::attestation::events::Revoked>()
+			.context("the attestation was not revoked")?;
+		Ok(())
+	}
+
+	async fn administer(&self, call: api::Call) -> Result<Included> {
+		let administrator = Account::from_uri("//Alice")?;
+		self.accepted(&administrator, &api::tx().sudo().sudo(call)).await
 	}
 }
 
