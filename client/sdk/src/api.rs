@@ -3,6 +3,10 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
 
+/// The macro below reads the file without cargo's knowledge: this has it compiled again when the file
+/// changes.
+const _: &[u8] = include_bytes!("../../../artifacts/metadata.scale");
+
 #[subxt::subxt(
 	runtime_metadata_path = "../../artifacts/metadata.scale",
 	substitute_type(
