@@ -30,79 +30,79 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn acknowledge() -> Weight {
-		// Least time seen: 40_606_000 picoseconds.
-		Weight::from_parts(76_113_000, 3847)
+		// Least time seen: 42_089_000 picoseconds.
+		Weight::from_parts(73_839_000, 3847)
 			.saturating_add(T::DbWeight::get().reads(3_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn decline() -> Weight {
-		// Least time seen: 126_497_000 picoseconds.
-		Weight::from_parts(218_310_000, 3847)
+		// Least time seen: 130_004_000 picoseconds.
+		Weight::from_parts(186_550_000, 3847)
 			.saturating_add(T::DbWeight::get().reads(9_u64))
 			.saturating_add(T::DbWeight::get().writes(12_u64))
 	}
 	fn start() -> Weight {
-		// Least time seen: 39_544_000 picoseconds.
-		Weight::from_parts(63_579_000, 3847)
-			.saturating_add(T::DbWeight::get().reads(3_u64))
+		// Least time seen: 46_928_000 picoseconds.
+		Weight::from_parts(53_159_000, 3847)
+			.saturating_add(T::DbWeight::get().reads(4_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn report_result() -> Weight {
-		// Least time seen: 41_488_000 picoseconds.
-		Weight::from_parts(71_945_000, 3847)
+		// Least time seen: 42_119_000 picoseconds.
+		Weight::from_parts(46_247_000, 3847)
 			.saturating_add(T::DbWeight::get().reads(3_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn accept_result() -> Weight {
-		// Least time seen: 279_323_000 picoseconds.
-		Weight::from_parts(503_754_000, 8799)
+		// Least time seen: 275_356_000 picoseconds.
+		Weight::from_parts(302_978_000, 8799)
 			.saturating_add(T::DbWeight::get().reads(14_u64))
 			.saturating_add(T::DbWeight::get().writes(15_u64))
 	}
 	fn dispute_result() -> Weight {
-		// Least time seen: 162_204_000 picoseconds.
-		Weight::from_parts(286_207_000, 9679)
+		// Least time seen: 160_030_000 picoseconds.
+		Weight::from_parts(188_393_000, 9679)
 			.saturating_add(T::DbWeight::get().reads(11_u64))
 			.saturating_add(T::DbWeight::get().writes(5_u64))
 	}
 	fn resolve_dispute() -> Weight {
-		// Least time seen: 249_197_000 picoseconds.
-		Weight::from_parts(448_821_000, 6362)
+		// Least time seen: 249_638_000 picoseconds.
+		Weight::from_parts(288_461_000, 6362)
 			.saturating_add(T::DbWeight::get().reads(14_u64))
 			.saturating_add(T::DbWeight::get().writes(15_u64))
 	}
 	fn cancel_lease() -> Weight {
-		// Least time seen: 127_419_000 picoseconds.
-		Weight::from_parts(235_893_000, 3847)
+		// Least time seen: 128_080_000 picoseconds.
+		Weight::from_parts(138_429_000, 3847)
 			.saturating_add(T::DbWeight::get().reads(9_u64))
 			.saturating_add(T::DbWeight::get().writes(12_u64))
 	}
 	fn settle_expired() -> Weight {
-		// Least time seen: 289_122_000 picoseconds.
-		Weight::from_parts(535_584_000, 8799)
+		// Least time seen: 270_798_000 picoseconds.
+		Weight::from_parts(291_787_000, 8799)
 			.saturating_add(T::DbWeight::get().reads(14_u64))
 			.saturating_add(T::DbWeight::get().writes(15_u64))
 	}
 	fn release_deferred() -> Weight {
-		// Least time seen: 130_935_000 picoseconds.
-		Weight::from_parts(232_556_000, 3676)
+		// Least time seen: 129_573_000 picoseconds.
+		Weight::from_parts(140_203_000, 3676)
 			.saturating_add(T::DbWeight::get().reads(3_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn set_parameters() -> Weight {
-		// Least time seen: 11_291_000 picoseconds.
-		Weight::from_parts(21_741_000, 0)
+		// Least time seen: 10_700_000 picoseconds.
+		Weight::from_parts(12_553_000, 0)
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn sweep_base() -> Weight {
-		// Least time seen: 10_831_000 picoseconds.
-		Weight::from_parts(19_386_000, 1493)
+		// Least time seen: 10_610_000 picoseconds.
+		Weight::from_parts(11_732_000, 1493)
 			.saturating_add(T::DbWeight::get().reads(3_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn sweep_bucket() -> Weight {
-		// Least time seen: 20_168_000 picoseconds.
-		Weight::from_parts(33_924_000, 3497)
+		// Least time seen: 19_938_000 picoseconds.
+		Weight::from_parts(21_671_000, 3497)
 			.saturating_add(T::DbWeight::get().reads(4_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
@@ -111,66 +111,66 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// The same for tests, with RocksDB's costs.
 impl WeightInfo for () {
 	fn acknowledge() -> Weight {
-		Weight::from_parts(76_113_000, 3847)
+		Weight::from_parts(73_839_000, 3847)
 			.saturating_add(RocksDbWeight::get().reads(3_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn decline() -> Weight {
-		Weight::from_parts(218_310_000, 3847)
+		Weight::from_parts(186_550_000, 3847)
 			.saturating_add(RocksDbWeight::get().reads(9_u64))
 			.saturating_add(RocksDbWeight::get().writes(12_u64))
 	}
 	fn start() -> Weight {
-		Weight::from_parts(63_579_000, 3847)
-			.saturating_add(RocksDbWeight::get().reads(3_u64))
+		Weight::from_parts(53_159_000, 3847)
+			.saturating_add(RocksDbWeight::get().reads(4_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn report_result() -> Weight {
-		Weight::from_parts(71_945_000, 3847)
+		Weight::from_parts(46_247_000, 3847)
 			.saturating_add(RocksDbWeight::get().reads(3_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn accept_result() -> Weight {
-		Weight::from_parts(503_754_000, 8799)
+		Weight::from_parts(302_978_000, 8799)
 			.saturating_add(RocksDbWeight::get().reads(14_u64))
 			.saturating_add(RocksDbWeight::get().writes(15_u64))
 	}
 	fn dispute_result() -> Weight {
-		Weight::from_parts(286_207_000, 9679)
+		Weight::from_parts(188_393_000, 9679)
 			.saturating_add(RocksDbWeight::get().reads(11_u64))
 			.saturating_add(RocksDbWeight::get().writes(5_u64))
 	}
 	fn resolve_dispute() -> Weight {
-		Weight::from_parts(448_821_000, 6362)
+		Weight::from_parts(288_461_000, 6362)
 			.saturating_add(RocksDbWeight::get().reads(14_u64))
 			.saturating_add(RocksDbWeight::get().writes(15_u64))
 	}
 	fn cancel_lease() -> Weight {
-		Weight::from_parts(235_893_000, 3847)
+		Weight::from_parts(138_429_000, 3847)
 			.saturating_add(RocksDbWeight::get().reads(9_u64))
 			.saturating_add(RocksDbWeight::get().writes(12_u64))
 	}
 	fn settle_expired() -> Weight {
-		Weight::from_parts(535_584_000, 8799)
+		Weight::from_parts(291_787_000, 8799)
 			.saturating_add(RocksDbWeight::get().reads(14_u64))
 			.saturating_add(RocksDbWeight::get().writes(15_u64))
 	}
 	fn release_deferred() -> Weight {
-		Weight::from_parts(232_556_000, 3676)
+		Weight::from_parts(140_203_000, 3676)
 			.saturating_add(RocksDbWeight::get().reads(3_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn set_parameters() -> Weight {
-		Weight::from_parts(21_741_000, 0)
+		Weight::from_parts(12_553_000, 0)
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn sweep_base() -> Weight {
-		Weight::from_parts(19_386_000, 1493)
+		Weight::from_parts(11_732_000, 1493)
 			.saturating_add(RocksDbWeight::get().reads(3_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn sweep_bucket() -> Weight {
-		Weight::from_parts(33_924_000, 3497)
+		Weight::from_parts(21_671_000, 3497)
 			.saturating_add(RocksDbWeight::get().reads(4_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
