@@ -121,6 +121,7 @@ mod tests {
 		assert_eq!(blocks[1], Block { label: "PUBLIC KEY".into(), bytes: vec![4] });
 		assert_eq!(pem("nothing"), None);
 		assert!(pem("-----BEGIN X-----\nAQ").unwrap().unwrap_err().contains("block 1"));
-		assert!(pem("-----BEGIN X-----\n!\n-----END X-----").unwrap().is_err());
+		let no_base64 = pem("-----BEGIN X-----\n!\n-----END X-----").unwrap().unwrap_err();
+		assert_eq!(no_base64, "block 1 of the PEM text (X) is no base64");
 	}
 }

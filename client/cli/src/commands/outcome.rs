@@ -141,7 +141,13 @@ mod tests {
 		);
 		let report =
 			RunReport { status: RunStatus::Success, output: H256([0; 32]), output_len: 0, fuel: 1 };
-		assert!(completed(&receipt(LeaseOutcome::WrongResult, Some(report))).is_err());
+		for (outcome, why) in [
+			(LeaseOutcome::WrongResult, "re-execution contradicted the result"),
+			(LeaseOutcome::AttestationLost, "attestation was revoked or ran out"),
+		] {
+			let error = completed(&receipt(outcome, Some(report))).unwrap_err().to_string();
+			assert!(error.contains(why) && error.ends_with("2 ARMA of 2 ARMA refunded"), "{error}");
+		}
 		assert_eq!(completed(&receipt(LeaseOutcome::Completed, Some(report))).unwrap(), report);
 	}
 
