@@ -8,11 +8,13 @@ fn main() {
 		std::env::set_var("WASM_BUILD_WORKSPACE_HINT", concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
 	}
 
-	#[cfg(all(feature = "std", feature = "metadata-hash"))]
-	substrate_wasm_builder::WasmBuilder::init_with_defaults()
-		.enable_metadata_hash("ARMA", 12)
-		.build();
-
-	#[cfg(all(feature = "std", not(feature = "metadata-hash")))]
-	substrate_wasm_builder::WasmBuilder::build_using_defaults();
+	#[cfg(feature = "std")]
+	{
+		// Wasm has no product of two words of 64 bits: big integers are faster in words of 32.
+		let builder = substrate_wasm_builder::WasmBuilder::init_with_defaults()
+			.append_to_rust_flags("--cfg cpubits=\"32\"");
+		#[cfg(feature = "metadata-hash")]
+		let builder = builder.enable_metadata_hash("ARMA", 12);
+		builder.build();
+	}
 }

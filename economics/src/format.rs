@@ -182,7 +182,8 @@ pub fn reason(reason: &RefusalReason) -> String {
 	}
 }
 
-fn tier(tier: Tier) -> &'static str {
+/// The name of a tier.
+pub fn tier(tier: Tier) -> &'static str {
 	match tier {
 		Tier::T0 => "T0",
 		Tier::T1 => "T1",

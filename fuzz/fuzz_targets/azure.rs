@@ -25,12 +25,12 @@ fuzz_target!(|bytes: &[u8]| {
 	};
 	let root = root_of(&evidence.issuers);
 	// Without a reference for the firmware nothing passes: it is what the evidence brings.
-	let measurements = evidence
+	let azure_measurements = evidence
 		.hcl_report
 		.get(MEASUREMENT)
 		.map(|m| HexBytes(m.to_vec()))
 		.into_iter()
 		.collect();
-	let lenient = Policy { measurements, ..lenient(root) };
+	let lenient = Policy { azure_measurements, ..lenient(root) };
 	judge(&HardwareEvidence::AzureSnpVtpm(evidence), &asked, lenient);
 });

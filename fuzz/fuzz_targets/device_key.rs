@@ -8,7 +8,11 @@ use armature_primitives::{
 	signing::{device_payload, Domain},
 	DeviceId, H256,
 };
-use armature_verifier::evidence::{is_text, verify, Context, EvidenceError};
+use armature_verifier::evidence::{
+	appraise, decode,
+	hardware::{Known, Policy},
+	is_text, AttestationResult, Context, EvidenceError, References,
+};
 use codec::{Decode, Encode};
 use libfuzzer_sys::fuzz_target;
 use sp_core::{ed25519, Pair};
@@ -23,6 +27,17 @@ fn context() -> Context {
 		key: DEVICE.public(),
 		nonce: H256([2; 32]),
 	}
+}
+
+fn verify(bytes: &[u8], context: &Context) -> Result<AttestationResult, EvidenceError> {
+	let policy = Policy::default();
+	let references = References {
+		policy: &policy,
+		known: Known::nothing(),
+		collateral: None,
+		now: 1_767_225_600_000,
+	};
+	appraise(&decode(bytes)?, context, &references)
 }
 
 /// Bytes as they come, without the device's key: never accepted.

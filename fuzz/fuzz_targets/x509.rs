@@ -5,7 +5,9 @@ use armature_fuzz::{same_outcome, Asked, Input};
 use armature_verifier::evidence::hardware::{
 	check::{Check, Fault},
 	crypto::sha256,
+	policy::Policy,
 	x509::{parse_chain, verify_chain, Certificate, ChainRules, Crl},
+	Question,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -38,11 +40,16 @@ fuzz_target!(|bytes: &[u8]| {
 	assert_certificate(leaf);
 	assert_certificate(issuer);
 
-	let rules = ChainRules { authority: !asked.flag(2), root_dates: !asked.flag(3) };
+	let rules = ChainRules {
+		authority: !asked.flag(2),
+		root_dates: !asked.flag(3),
+		..ChainRules::default()
+	};
+	let policy = Policy::default();
 	let outcome = same_outcome(|checks| {
 		let chain = [leaf, issuer];
 		let chain = parse_chain(&chain, checks)?;
-		verify_chain(&chain, rules, asked.now, checks)
+		verify_chain(&chain, rules, &Question::new(&policy, None, asked.now), checks)
 	});
 	if let Ok(window) = outcome {
 		assert_eq!(window.contains(asked.now), Ok(()));

@@ -138,6 +138,7 @@ pub fn lenient(root: Option<Digest256>) -> Policy {
 		allow_uncertified_tpm: true,
 		allow_attestation_key: true,
 		allow_cloud: true,
+		allow_android_key: true,
 		allow_unlocked_boot: true,
 		allow_unverified_boot: true,
 		allow_migration_agent: true,
@@ -167,7 +168,7 @@ pub fn judge(evidence: &HardwareEvidence, asked: &Asked<'_>, lenient: Policy) {
 	let strict = Policy::default();
 	let policy = if asked.flag(1) { lenient } else { strict.clone() };
 	let outcome = consistent(asked.now, |checks| {
-		let question = Question { policy: &policy, nonce: asked.nonce(), now: asked.now };
+		let question = Question::new(&policy, asked.nonce(), asked.now);
 		hardware::verify(evidence, &question, checks)
 	});
 	let Ok(claims) = outcome else { return };
@@ -175,7 +176,7 @@ pub fn judge(evidence: &HardwareEvidence, asked: &Asked<'_>, lenient: Policy) {
 		assert!(nonce_matches(&claims.nonce, nonce), "another nonce was accepted");
 	}
 	// What the default policy refuses, only the lenient one may accept.
-	let question = Question { policy: &strict, nonce: asked.nonce(), now: asked.now };
+	let question = Question::new(&strict, asked.nonce(), asked.now);
 	let refused = hardware::verify(evidence, &question, &mut Checks::stop_at_first());
 	assert!(refused.is_err(), "the default policy trusts it: {claims:?}");
 }

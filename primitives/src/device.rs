@@ -29,7 +29,7 @@ pub enum Tier {
 	/// A software key signed the inventory: an identity, not a unique box.
 	#[codec(index = 0)]
 	T0,
-	/// A TPM with an endorsement key.
+	/// A processor that names itself (SGX); off line also a TPM known by its endorsement key.
 	#[codec(index = 1)]
 	T1,
 	/// A confidential-computing CPU (SEV-SNP with VCEK, TDX).

@@ -1,5 +1,9 @@
 //! Attestation evidence as devices send it. Verification is in the `verifier` crate.
 
+pub mod hardware;
+
+pub use hardware::{GpuReport, GpuReports, PlatformEvidence};
+
 use crate::H256;
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -9,7 +13,7 @@ use sp_core::{ed25519, ConstU32};
 use sp_runtime::BoundedVec;
 
 /// No evidence may be larger than this, whatever its format; checked before decoding.
-pub const MAX_EVIDENCE_LEN: u32 = 32 * 1024;
+pub const MAX_EVIDENCE_LEN: u32 = 96 * 1024;
 
 /// Evidence as it travels in an extrinsic: still undecoded.
 pub type EvidenceBytes = BoundedVec<u8, ConstU32<MAX_EVIDENCE_LEN>>;
@@ -17,8 +21,7 @@ pub type EvidenceBytes = BoundedVec<u8, ConstU32<MAX_EVIDENCE_LEN>>;
 /// A text of an inventory: printable in lists, never an input to a decision.
 pub type InventoryText = BoundedVec<u8, ConstU32<128>>;
 
-/// Names of the formats, for errors and events. The discriminant is the first byte of encoded
-/// [`Evidence`].
+/// Names of the formats, for errors and events.
 #[derive(
 	Clone,
 	Copy,
@@ -38,6 +41,27 @@ pub enum EvidenceFormat {
 	/// Inventory signed by the device's software key.
 	#[codec(index = 0)]
 	DeviceKeyInventory,
+	/// AMD SEV-SNP.
+	#[codec(index = 1)]
+	SevSnp,
+	/// Intel TDX.
+	#[codec(index = 2)]
+	Tdx,
+	/// Intel SGX.
+	#[codec(index = 3)]
+	Sgx,
+	/// TPM 2.0.
+	#[codec(index = 4)]
+	Tpm,
+	/// Azure: SEV-SNP with a vTPM.
+	#[codec(index = 5)]
+	AzureSnpVtpm,
+	/// Android Key Attestation.
+	#[codec(index = 6)]
+	AndroidKey,
+	/// AWS Nitro Enclaves.
+	#[codec(index = 7)]
+	NitroEnclave,
 }
 
 /// What a machine says it is made of. Tier T0 proves only who says it.
@@ -61,7 +85,7 @@ pub struct Inventory {
 	pub machine_digest: H256,
 }
 
-/// What the device key signs in [`Evidence::DeviceKeyInventory`].
+/// What the device key signs in evidence of every kind.
 #[derive(
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
@@ -83,9 +107,38 @@ pub enum Evidence {
 		/// The device key's signature.
 		signature: ed25519::Signature,
 	},
+	/// The same with what the hardware says. The nonce of the statement is the chain's; that of the
+	/// hardware is derived from it (`verifier::evidence::report_data`, `gpu_nonce`).
+	#[codec(index = 1)]
+	Hardware {
+		/// What is signed, under [`crate::signing::Domain::Evidence`].
+		statement: InventoryStatement,
+		/// The device key's signature.
+		signature: ed25519::Signature,
+		/// The platform.
+		platform: PlatformEvidence,
+		/// Its GPUs; none is legal.
+		gpus: GpuReports,
+	},
 }
 
 impl Evidence {
+	/// The statement that the device key signed, and the signature.
+	pub fn statement(&self) -> (&InventoryStatement, &ed25519::Signature) {
+		match self {
+			Evidence::DeviceKeyInventory { statement, signature }
+			| Evidence::Hardware { statement, signature, .. } => (statement, signature),
+		}
+	}
+
+	/// The format; `None` for a quote that is neither of TDX nor of SGX.
+	pub fn format(&self) -> Option<EvidenceFormat> {
+		match self {
+			Evidence::DeviceKeyInventory { .. } => Some(EvidenceFormat::DeviceKeyInventory),
+			Evidence::Hardware { platform, .. } => platform.format(),
+		}
+	}
+
 	/// The encoded form, for an extrinsic. `None` when it is over [`MAX_EVIDENCE_LEN`].
 	pub fn to_bytes(&self) -> Option<EvidenceBytes> {
 		let bytes: Vec<u8> = self.encode();

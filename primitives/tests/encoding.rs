@@ -10,7 +10,12 @@ use armature_primitives::{
 	challenge::{ChallengeFailure, Verdict},
 	device::{DeviceStatus, Tier},
 	energy::QuoteError,
-	evidence::{Evidence, EvidenceFormat, Inventory, InventoryStatement},
+	evidence::{
+		hardware::{
+			GpuReport, PcrValue, PlatformEvidence, TpmOrigin, MAX_CHAIN, MAX_GPUS, MAX_GPU_CHAIN,
+		},
+		Evidence, EvidenceFormat, Inventory, InventoryStatement, MAX_EVIDENCE_LEN,
+	},
 	lease::{LeaseOutcome, RunReport, RunStatus},
 	market::RefusalReason,
 	signing::{device_payload, registration_payload, Domain},
@@ -56,7 +61,7 @@ fn enums_should_keep_their_indices() {
 	assert_indices!(ChallengeFailure: NoAnswer, Malformed, BadSignature, BadOpening, WrongResult, BadPower);
 	assert_indices!(PowerSource: WallMeter, BoardSensor, PackageCounter, Estimated);
 	assert_indices!(QuoteError: UnknownDevice, NoTariff, NoPower, FeedStale, Overflow);
-	assert_indices!(EvidenceFormat: DeviceKeyInventory);
+	assert_indices!(EvidenceFormat: DeviceKeyInventory, SevSnp, Tdx, Sgx, Tpm, AzureSnpVtpm, AndroidKey, NitroEnclave);
 	assert_eq!(RefusalReason::NoQuote { error: QuoteError::NoTariff }.encode(), [12, 1]);
 	assert_eq!(Verdict::Failed { reason: ChallengeFailure::NoAnswer }.encode(), [1, 0]);
 }
@@ -95,26 +100,137 @@ fn reports_and_readings_should_encode_to_their_pinned_bytes() {
 	assert_eq!(hex(&power.encode()), "01000000020000000303000000");
 }
 
-#[test]
-fn evidence_should_start_with_its_format_index() {
-	let evidence = Evidence::DeviceKeyInventory {
-		statement: InventoryStatement {
-			nonce: H256::repeat_byte(3),
-			inventory: Inventory {
-				cpu_model: b"cpu".to_vec().try_into().unwrap(),
-				threads: 2,
-				memory_mib: 3,
-				storage_mib: 4,
-				system: Default::default(),
-				agent: Default::default(),
-				machine_digest: H256::zero(),
-			},
+fn statement() -> InventoryStatement {
+	InventoryStatement {
+		nonce: H256::repeat_byte(3),
+		inventory: Inventory {
+			cpu_model: b"cpu".to_vec().try_into().unwrap(),
+			threads: 2,
+			memory_mib: 3,
+			storage_mib: 4,
+			system: Default::default(),
+			agent: Default::default(),
+			machine_digest: H256::zero(),
 		},
+	}
+}
+
+fn with_hardware(platform: PlatformEvidence, gpus: Vec<GpuReport>) -> Evidence {
+	Evidence::Hardware {
+		statement: statement(),
 		signature: Default::default(),
+		platform,
+		gpus: gpus.try_into().unwrap(),
+	}
+}
+
+/// Bytes in a bounded vector.
+fn bounded<B: TryFrom<Vec<u8>>>(bytes: &[u8]) -> B {
+	B::try_from(bytes.to_vec()).ok().unwrap()
+}
+
+#[test]
+fn evidence_should_start_with_its_index_and_the_nonce() {
+	let software =
+		Evidence::DeviceKeyInventory { statement: statement(), signature: Default::default() };
+	let nitro = PlatformEvidence::NitroEnclave { document: Default::default() };
+	for (index, evidence) in [(0, software), (1, with_hardware(nitro, Vec::new()))] {
+		let bytes = evidence.to_bytes().unwrap();
+		assert_eq!(bytes[0], index);
+		assert_eq!(bytes[1..33], [3; 32]);
+		assert_eq!(Evidence::decode(&mut &bytes[..]).unwrap(), evidence);
+	}
+}
+
+#[test]
+fn platforms_should_encode_to_their_pinned_bytes() {
+	let pcrs = || vec![PcrValue { index: 7, value: [9; 32] }].try_into().unwrap();
+	let one = vec![bounded(&[5])];
+	let pcr = format!("0407{}", "09".repeat(32));
+	let snp = PlatformEvidence::SevSnp {
+		report: bounded(&[1, 2]),
+		leaf: bounded(&[3]),
+		issuers: vec![bounded(&[4]), bounded(&[5])].try_into().unwrap(),
 	};
-	let bytes = evidence.to_bytes().unwrap();
-	assert_eq!(bytes[0], EvidenceFormat::DeviceKeyInventory.encode()[0]);
-	assert_eq!(bytes[1..33], [3; 32]);
+	let tdx = PlatformEvidence::Dcap { quote: bounded(&[4, 0, 2, 0, 0x81, 0, 0, 0]) };
+	let tpm = |origin| PlatformEvidence::Tpm {
+		attest: bounded(&[1]),
+		signature: bounded(&[2]),
+		pcrs: pcrs(),
+		attestation_key: bounded(&[3]),
+		origin,
+	};
+	let azure = PlatformEvidence::AzureSnpVtpm {
+		hcl_report: bounded(&[1]),
+		vcek: bounded(&[2]),
+		issuers: one.clone().try_into().unwrap(),
+		attest: bounded(&[3]),
+		signature: bounded(&[4]),
+		pcrs: pcrs(),
+	};
+	let chain = || one.clone().try_into().unwrap();
+	let cases = [
+		(snp, EvidenceFormat::SevSnp, "0008010204030804040405".into()),
+		(tdx, EvidenceFormat::Tdx, "01200400020081000000".into()),
+		(tpm(TpmOrigin::Unknown), EvidenceFormat::Tpm, format!("0204010402{pcr}040300")),
+		(
+			tpm(TpmOrigin::Certified(chain())),
+			EvidenceFormat::Tpm,
+			format!("0204010402{pcr}040301040405"),
+		),
+		(azure, EvidenceFormat::AzureSnpVtpm, format!("030401040204040504030404{pcr}")),
+		(
+			PlatformEvidence::AndroidKey { chain: chain() },
+			EvidenceFormat::AndroidKey,
+			"04040405".into(),
+		),
+		(
+			PlatformEvidence::NitroEnclave { document: bounded(&[1]) },
+			EvidenceFormat::NitroEnclave,
+			"050401".into(),
+		),
+	];
+	for (platform, format, expected) in cases {
+		assert_eq!(hex(&platform.encode()), expected, "{format:?}");
+		assert_eq!(platform.format(), Some(format));
+		let evidence = with_hardware(platform, Vec::new());
+		assert_eq!(evidence.format(), Some(format));
+	}
+	let sgx = PlatformEvidence::Dcap { quote: bounded(&[3, 0, 2, 0, 0, 0, 0, 0]) };
+	assert_eq!(sgx.format(), Some(EvidenceFormat::Sgx));
+	for quote in [&[4, 0, 2, 0, 0x82, 0, 0, 0][..], &[4, 0, 2, 0, 0, 0, 0]] {
+		assert_eq!(PlatformEvidence::Dcap { quote: bounded(quote) }.format(), None);
+	}
+	let gpu = GpuReport { report: bounded(&[1]), chain: vec![bounded(&[2])].try_into().unwrap() };
+	assert_eq!(hex(&gpu.encode()), "0401040402");
+}
+
+#[test]
+fn bounds_should_be_kept_when_decoding() {
+	let gpu = GpuReport { report: Default::default(), chain: Default::default() };
+	let most = usize::try_from(MAX_GPUS).unwrap();
+	let nitro = PlatformEvidence::NitroEnclave { document: Default::default() };
+	let mut bytes = with_hardware(nitro, vec![gpu.clone(); most]).encode();
+	assert!(Evidence::decode(&mut &bytes[..]).is_ok());
+	let at = bytes.len() - most * gpu.encode().len() - 1;
+	assert_eq!(bytes[at], MAX_GPUS as u8 * 4);
+	bytes[at] += 4;
+	bytes.extend(gpu.encode());
+	assert!(Evidence::decode(&mut &bytes[..]).is_err());
+	assert_eq!((MAX_CHAIN, MAX_GPU_CHAIN), (8, 6));
+}
+
+#[test]
+fn evidence_over_its_bound_should_have_no_wire_form() {
+	let gpu = GpuReport {
+		report: bounded(&[0; 8_192]),
+		chain: vec![bounded(&[0; 4_096]); 2].try_into().unwrap(),
+	};
+	let nitro = || PlatformEvidence::NitroEnclave { document: Default::default() };
+	assert!(with_hardware(nitro(), vec![gpu.clone(); 5]).to_bytes().is_some());
+	let over = with_hardware(nitro(), vec![gpu; 6]);
+	assert!(over.encode().len() > MAX_EVIDENCE_LEN as usize);
+	assert!(over.to_bytes().is_none());
 }
 
 #[test]

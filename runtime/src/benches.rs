@@ -150,6 +150,16 @@ impl BenchmarkDevices<AccountId> for Helper {
 				expires_at: now
 					.saturating_add(pallet_attestation::Parameters::<Runtime>::get().validity),
 				lapsed: false,
+				proved_at: now,
+				renewals: 0,
+				full_due: false,
+				certified_until: Moment::MAX,
+				identities: Default::default(),
+				tcb: 0,
+				model: H256::zero(),
+				certificates: Default::default(),
+				generation: 0,
+				warned: false,
 			},
 		);
 

@@ -65,12 +65,16 @@ fn short_devices() -> pallet_devices::DeviceParameters {
 	}
 }
 
-/// An attestation has to be renewed after twenty minutes.
+/// An attestation has to be renewed after twenty minutes. A renewal can be disputed for less time than
+/// a bond unbonds: what would be slashed is still there.
 fn short_attestation() -> pallet_attestation::AttestationParameters {
 	pallet_attestation::AttestationParameters {
 		validity: 30 * MINUTE,
 		renewal_window: 10 * MINUTE,
 		nonce_lifetime: 5 * MINUTE,
+		grace: 5 * MINUTE,
+		dispute_window: 8 * MINUTE,
+		..Default::default()
 	}
 }
 
@@ -137,7 +141,10 @@ fn dev_feeders() -> Vec<(CurrencyCode, AccountId)> {
 /// A network of `validators` with short lengths.
 fn dev_genesis(validators: Vec<(AccountId, AccountId, SessionKeys)>) -> Value {
 	build_struct_json_patch!(RuntimeGenesisConfig {
-		attestation: AttestationConfig { parameters: short_attestation() },
+		attestation: AttestationConfig {
+			parameters: short_attestation(),
+			reference_values: Default::default(),
+		},
 		balances: BalancesConfig { balances: dev_balances() },
 		challenges: ChallengesConfig { parameters: short_challenges() },
 		devices: DevicesConfig { parameters: short_devices() },

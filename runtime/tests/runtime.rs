@@ -186,6 +186,17 @@ fn production_should_have_production_lengths_and_no_development_key() {
 }
 
 #[test]
+fn a_bond_should_stay_slashable_while_a_renewal_can_be_disputed() {
+	for preset in preset_names() {
+		ext(preset.as_ref()).execute_with(|| {
+			let window = pallet_attestation::Parameters::<Runtime>::get().dispute_window;
+			let bond = pallet_devices::Parameters::<Runtime>::get().unbonding_period;
+			assert!(window < bond, "{preset:?}: {window} and {bond}");
+		});
+	}
+}
+
+#[test]
 fn babe_configuration_should_follow_the_genesis_epoch_length() {
 	for (preset, slots) in
 		[(DEV_RUNTIME_PRESET, 20), (PRODUCTION_RUNTIME_PRESET, network::DEFAULT_BABE_EPOCH_SLOTS)]

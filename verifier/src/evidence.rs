@@ -1,27 +1,54 @@
 //! Attestation evidence to a tier.
 //!
-//! The steps are size, format, decoding, trailing bytes, nonce, signature, inventory; the first
-//! that fails names the error. Everything before the signature is cheap.
+//! The steps are size, format, decoding, trailing bytes, nonce, signature, inventory, then the
+//! platform, then its GPUs; the first that fails names the error. Everything before the device's
+//! signature is cheap.
 //!
-//! Evidence that is rooted in hardware is judged by [`hardware`].
+//! The chain gives one nonce. The device signs it; the platform is asked with [`report_data`], which
+//! also binds chain, device and device key, and every GPU with [`gpu_nonce`], which binds the
+//! platform. So the parts of other devices cannot stand in for those of this one.
 
 pub mod hardware;
+mod platform;
+#[cfg(test)]
+mod tests;
 
+pub use hardware::{
+	dcap::{CollateralKey, PckCaKind, Tee},
+	Issuer,
+};
+pub use platform::tier_of;
+
+use alloc::vec::Vec;
 use armature_primitives::{
 	device::Tier,
-	evidence::{Evidence, EvidenceFormat, Inventory, InventoryStatement, MAX_EVIDENCE_LEN},
+	evidence::{
+		Evidence, EvidenceFormat, Inventory, InventoryStatement, PlatformEvidence, MAX_EVIDENCE_LEN,
+	},
 	signing::Domain,
-	DeviceId, H256,
+	DeviceId, Moment, H256,
 };
 use codec::{Decode, DecodeLimit, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use hardware::{dcap, Checks, Failure, Known, Policy};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
 use sp_core::ed25519;
+use sp_io::hashing::blake2_256;
 
 use crate::signature::verify_device;
 
-/// Levels of nesting that a decoder may enter. The formats nest four deep.
+/// Levels of nesting that a decoder may enter. The formats nest six deep.
 const MAX_DEPTH: u32 = 8;
+
+/// Number of formats of the envelope, [`Evidence`].
+const ENVELOPES: u8 = 2;
+
+/// Parts [`report_data`] from every other hash.
+const REPORT_DATA_DOMAIN: &[u8] = b"armature/report-data/1";
+/// Parts [`gpu_nonce`] from every other hash.
+const GPU_NONCE_DOMAIN: &[u8] = b"armature/gpu-nonce/1";
+/// Parts [`hardware_id`] from every other hash.
+const HARDWARE_ID_DOMAIN: &[u8] = b"armature/hardware-id/1";
 
 /// What the evidence must speak of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,19 +63,21 @@ pub struct Context {
 	pub nonce: H256,
 }
 
+/// What evidence of hardware is held against, beside the [`Context`].
+#[derive(Clone, Copy, Debug)]
+pub struct References<'a> {
+	/// Whom to trust and what to accept.
+	pub policy: &'a Policy,
+	/// Signatures that held before.
+	pub known: &'a Known,
+	/// What Intel says of the platform, see [`collateral_key`].
+	pub collateral: Option<&'a dcap::Collateral>,
+	/// The instant.
+	pub now: Moment,
+}
+
 /// What valid evidence proves.
-#[derive(
-	Clone,
-	Copy,
-	PartialEq,
-	Eq,
-	Debug,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct AttestationResult {
 	/// How far the identity is rooted in hardware.
 	pub tier: Tier,
@@ -56,6 +85,20 @@ pub struct AttestationResult {
 	pub format: EvidenceFormat,
 	/// Blake2b-256 of the SCALE encoding of the [`Inventory`].
 	pub inventory: H256,
+	/// The platform, then its GPUs ([`hardware_id`]) in rising order, each once; empty when nothing
+	/// names a box.
+	pub identities: Vec<H256>,
+	/// Firmware versions as a number to compare within one model; 0 where the format has none.
+	pub tcb: u64,
+	/// Blake2b-256 of the platform's maker with its model behind it; zero without hardware.
+	pub model: H256,
+	/// Every issuing certificate, roots included, each once: what need not be verified again.
+	pub issuers: Vec<Issuer>,
+	/// SHA-256 of every certificate that was consulted, each once.
+	pub certificates: Vec<H256>,
+	/// The first instant at which some certificate or the collateral does not hold any more;
+	/// `u64::MAX` if none of them ends.
+	pub expires_at: Moment,
 }
 
 /// The part of an inventory that cannot be.
@@ -133,6 +176,22 @@ pub enum EvidenceError {
 	/// The inventory contains something that cannot be.
 	#[codec(index = 6)]
 	BadInventory(InventoryField),
+	/// What the hardware says does not hold or is not accepted. [`Failure::part`] counts GPUs; `None`
+	/// is the platform, or the GPUs as a whole.
+	#[codec(index = 7)]
+	Hardware(Failure),
+	/// The quote's collateral is not there: see [`collateral_key`].
+	#[codec(index = 8)]
+	CollateralMissing,
+	/// GPUs count only beside a platform of tier T2: elsewhere nothing says which box they are in.
+	#[codec(index = 9)]
+	GpuWithoutConfidentialPlatform,
+}
+
+impl From<Failure> for EvidenceError {
+	fn from(failure: Failure) -> Self {
+		EvidenceError::Hardware(failure)
+	}
 }
 
 impl core::fmt::Display for EvidenceError {
@@ -163,34 +222,59 @@ impl core::fmt::Display for EvidenceError {
 				};
 				write!(f, "the inventory cannot be: {what}")
 			},
+			EvidenceError::Hardware(failure) => write!(f, "hardware: {failure}"),
+			EvidenceError::CollateralMissing => {
+				f.write_str("there is no collateral for this platform: submit it first")
+			},
+			EvidenceError::GpuWithoutConfidentialPlatform => f.write_str(
+				"GPUs need a confidential platform (SEV-SNP with VCEK, or TDX) beside them",
+			),
 		}
 	}
 }
 
 impl core::error::Error for EvidenceError {}
 
-/// Judges evidence.
-///
-/// # Errors
-///
-/// The first step that fails, see [`EvidenceError`].
-pub fn verify(bytes: &[u8], ctx: &Context) -> Result<AttestationResult, EvidenceError> {
-	match decode(bytes)? {
-		Evidence::DeviceKeyInventory { statement, signature } => {
-			verify_inventory(&statement, &signature, ctx)
-		},
-	}
+/// What the platform's freshness field must contain, possibly with zeros behind it:
+/// `blake2_256(domain, genesis, SCALE(device), device key, nonce)`.
+pub fn report_data(context: &Context) -> [u8; 32] {
+	let Context { genesis, device, key, nonce } = context;
+	// All parts have a fixed length.
+	blake2_256(
+		&[REPORT_DATA_DOMAIN, genesis.as_bytes(), &device.encode(), key.as_ref(), nonce.as_bytes()]
+			.concat(),
+	)
+}
+
+/// What every GPU is asked with: `blake2_256(domain, report data, hardware id of the platform)`.
+pub fn gpu_nonce(report_data: &[u8; 32], platform: &H256) -> [u8; 32] {
+	blake2_256(&[GPU_NONCE_DOMAIN, report_data, platform.as_bytes()].concat())
+}
+
+/// The name of a box or of a part of one (`ueid`): `blake2_256(domain, kind, 0, maker's bytes)`.
+/// `None` where the identity names no box.
+pub fn hardware_id(identity: &hardware::Identity) -> Option<H256> {
+	let hardware::Identity { kind, id } = identity;
+	// No kind has a zero in its name: the two cannot be cut elsewhere.
+	let bytes = [HARDWARE_ID_DOMAIN, kind.name().as_bytes(), &[0], id].concat();
+	kind.names_box().then(|| H256(blake2_256(&bytes)))
 }
 
 /// Bounds and decodes; the whole input must be used.
-fn decode(bytes: &[u8]) -> Result<Evidence, EvidenceError> {
+///
+/// # Errors
+///
+/// [`EvidenceError::TooLarge`], [`EvidenceError::UnknownFormat`], [`EvidenceError::Malformed`],
+/// [`EvidenceError::TrailingBytes`].
+pub fn decode(bytes: &[u8]) -> Result<Evidence, EvidenceError> {
 	// A length that does not fit is over the limit too.
 	if u32::try_from(bytes.len()).map_or(true, |len| len > MAX_EVIDENCE_LEN) {
 		return Err(EvidenceError::TooLarge);
 	}
 	let format = *bytes.first().ok_or(EvidenceError::Malformed)?;
-	EvidenceFormat::decode(&mut [format].as_slice())
-		.map_err(|_| EvidenceError::UnknownFormat(format))?;
+	if format >= ENVELOPES {
+		return Err(EvidenceError::UnknownFormat(format));
+	}
 	let mut rest = bytes;
 	let evidence = Evidence::decode_with_depth_limit(MAX_DEPTH, &mut rest)
 		.map_err(|_| EvidenceError::Malformed)?;
@@ -201,24 +285,98 @@ fn decode(bytes: &[u8]) -> Result<Evidence, EvidenceError> {
 	}
 }
 
-/// [`EvidenceFormat::DeviceKeyInventory`]: tier T0.
-fn verify_inventory(
-	statement: &InventoryStatement,
-	signature: &ed25519::Signature,
-	ctx: &Context,
-) -> Result<AttestationResult, EvidenceError> {
-	if statement.nonce != ctx.nonce {
+/// Which collateral the evidence needs, according to the certificate of its platform's key, of which
+/// nothing is verified. `None` for formats that need none.
+///
+/// # Errors
+///
+/// [`EvidenceError::Hardware`] for what cannot be read.
+pub fn collateral_key(evidence: &Evidence) -> Result<Option<CollateralKey>, EvidenceError> {
+	match evidence {
+		Evidence::Hardware { platform: PlatformEvidence::Dcap { quote }, .. } => {
+			Ok(Some(dcap::collateral_key(quote)?))
+		},
+		_ => Ok(None),
+	}
+}
+
+/// The cheap part: nonce, the device key's signature, inventory. Returns the format, and Blake2b-256
+/// of the SCALE encoding of the inventory.
+///
+/// # Errors
+///
+/// [`EvidenceError::NonceMismatch`], [`EvidenceError::BadSignature`],
+/// [`EvidenceError::BadInventory`]; [`EvidenceError::Hardware`] for a quote that is of neither TDX nor
+/// SGX; [`EvidenceError::GpuWithoutConfidentialPlatform`] for GPUs beside a format without one.
+pub fn check_statement(
+	evidence: &Evidence,
+	context: &Context,
+) -> Result<(EvidenceFormat, H256), EvidenceError> {
+	let (statement, signature) = evidence.statement();
+	let InventoryStatement { nonce, inventory } = statement;
+	let Context { genesis, device, key, .. } = context;
+	if *nonce != context.nonce {
 		return Err(EvidenceError::NonceMismatch);
 	}
-	if !verify_device(Domain::Evidence, &ctx.genesis, ctx.device, statement, &ctx.key, signature) {
+	if !verify_device(Domain::Evidence, genesis, *device, statement, key, signature) {
 		return Err(EvidenceError::BadSignature);
 	}
-	check_inventory(&statement.inventory).map_err(EvidenceError::BadInventory)?;
-	Ok(AttestationResult {
-		tier: Tier::T0,
-		format: EvidenceFormat::DeviceKeyInventory,
-		inventory: H256(sp_io::hashing::blake2_256(&statement.inventory.encode())),
-	})
+	check_inventory(inventory).map_err(EvidenceError::BadInventory)?;
+	let unknown = Failure::new(hardware::Check::Layout, hardware::Fault::Malformed);
+	let format = evidence.format().ok_or(unknown)?;
+	let may_have_gpus = matches!(format, EvidenceFormat::SevSnp | EvidenceFormat::Tdx);
+	if matches!(evidence, Evidence::Hardware { gpus, .. } if !gpus.is_empty() && !may_have_gpus) {
+		return Err(EvidenceError::GpuWithoutConfidentialPlatform);
+	}
+	Ok((format, H256(blake2_256(&inventory.encode()))))
+}
+
+/// Judges evidence. GPUs are not looked at before the platform holds.
+///
+/// # Errors
+///
+/// The first step that fails, see [`EvidenceError`].
+pub fn appraise(
+	evidence: &Evidence,
+	context: &Context,
+	references: &References<'_>,
+) -> Result<AttestationResult, EvidenceError> {
+	let head = check_statement(evidence, context)?;
+	appraise_hardware(evidence, context, references, head, &mut Checks::stop_at_first())
+}
+
+/// Judges what [`check_statement`] left: the hardware. `head` is what it returned. Where `checks` goes
+/// on after failures, GPUs are judged whatever the platform failed, and an `Ok` says only that
+/// everything could be read.
+///
+/// # Errors
+///
+/// [`EvidenceError::Hardware`], [`EvidenceError::CollateralMissing`],
+/// [`EvidenceError::GpuWithoutConfidentialPlatform`].
+pub fn appraise_hardware(
+	evidence: &Evidence,
+	context: &Context,
+	references: &References<'_>,
+	head: (EvidenceFormat, H256),
+	checks: &mut Checks,
+) -> Result<AttestationResult, EvidenceError> {
+	let (format, inventory) = head;
+	match evidence {
+		Evidence::DeviceKeyInventory { .. } => Ok(AttestationResult {
+			tier: Tier::T0,
+			format,
+			inventory,
+			identities: Vec::new(),
+			tcb: 0,
+			model: H256::zero(),
+			issuers: Vec::new(),
+			certificates: Vec::new(),
+			expires_at: Moment::MAX,
+		}),
+		Evidence::Hardware { platform, gpus, .. } => {
+			platform::judge(platform, gpus, &report_data(context), references, head, checks)
+		},
+	}
 }
 
 /// Refuses what no machine has. Nothing else of an inventory is ever an input to a decision.
@@ -236,181 +394,4 @@ fn check_inventory(inventory: &Inventory) -> Result<(), InventoryField> {
 /// An empty text is legal: some kernels name no CPU model.
 pub fn is_text(bytes: &[u8]) -> bool {
 	core::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_control))
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-	use armature_primitives::signing::device_payload;
-	use proptest::prelude::*;
-	use sp_core::Pair;
-
-	fn pair() -> ed25519::Pair {
-		ed25519::Pair::from_seed(&[3; 32])
-	}
-
-	fn ctx() -> Context {
-		Context {
-			genesis: H256([1; 32]),
-			device: DeviceId(9),
-			key: pair().public(),
-			nonce: H256([2; 32]),
-		}
-	}
-
-	fn inventory() -> Inventory {
-		Inventory {
-			cpu_model: b"AMD EPYC 9354P".to_vec().try_into().unwrap(),
-			threads: 64,
-			memory_mib: 262_144,
-			storage_mib: 1_000_000,
-			system: b"Debian 12, Linux 6.1.0".to_vec().try_into().unwrap(),
-			agent: b"armature 0.1.0".to_vec().try_into().unwrap(),
-			machine_digest: H256([4; 32]),
-		}
-	}
-
-	fn evidence_of(nonce: H256, inventory: Inventory) -> Vec<u8> {
-		let statement = InventoryStatement { nonce, inventory };
-		let payload = device_payload(Domain::Evidence, &ctx().genesis, ctx().device, &statement);
-		Evidence::DeviceKeyInventory { statement, signature: pair().sign(&payload) }.encode()
-	}
-
-	fn valid() -> Vec<u8> {
-		evidence_of(ctx().nonce, inventory())
-	}
-
-	#[test]
-	fn evidence_should_give_tier_and_digest_when_valid() {
-		let result = verify(&valid(), &ctx()).unwrap();
-		assert_eq!(result.tier, Tier::T0);
-		assert_eq!(result.format, EvidenceFormat::DeviceKeyInventory);
-		assert_eq!(result.inventory, H256(sp_io::hashing::blake2_256(&inventory().encode())));
-	}
-
-	#[test]
-	fn evidence_should_be_refused_when_any_bit_is_flipped() {
-		let good = valid();
-		for at in 0..good.len() {
-			for bit in 0..8 {
-				let mut bad = good.clone();
-				bad[at] ^= 1 << bit;
-				assert!(verify(&bad, &ctx()).is_err(), "byte {at}, bit {bit}");
-			}
-		}
-	}
-
-	#[test]
-	fn evidence_should_be_refused_when_truncated() {
-		let good = valid();
-		for len in 0..good.len() {
-			assert_eq!(verify(&good[..len], &ctx()), Err(EvidenceError::Malformed), "{len}");
-		}
-	}
-
-	#[test]
-	fn evidence_should_be_refused_when_bytes_follow() {
-		let mut bytes = valid();
-		bytes.push(0);
-		assert_eq!(verify(&bytes, &ctx()), Err(EvidenceError::TrailingBytes));
-		bytes.resize(MAX_EVIDENCE_LEN as usize, 0);
-		assert_eq!(verify(&bytes, &ctx()), Err(EvidenceError::TrailingBytes));
-		bytes.push(0);
-		assert_eq!(verify(&bytes, &ctx()), Err(EvidenceError::TooLarge));
-	}
-
-	#[test]
-	fn evidence_should_be_refused_when_its_format_is_unknown() {
-		let mut bytes = valid();
-		for format in 1..=u8::MAX {
-			bytes[0] = format;
-			assert_eq!(verify(&bytes, &ctx()), Err(EvidenceError::UnknownFormat(format)));
-		}
-	}
-
-	#[test]
-	fn evidence_should_be_refused_when_made_for_another_nonce() {
-		let bytes = evidence_of(H256([5; 32]), inventory());
-		assert_eq!(verify(&bytes, &ctx()), Err(EvidenceError::NonceMismatch));
-	}
-
-	#[test]
-	fn evidence_should_be_refused_when_key_device_or_chain_differs() {
-		let other_key = Context { key: ed25519::Pair::from_seed(&[8; 32]).public(), ..ctx() };
-		let other_device = Context { device: DeviceId(10), ..ctx() };
-		let other_chain = Context { genesis: H256([6; 32]), ..ctx() };
-		for other in [other_key, other_device, other_chain] {
-			assert_eq!(verify(&valid(), &other), Err(EvidenceError::BadSignature));
-		}
-	}
-
-	#[test]
-	fn evidence_should_be_refused_when_its_inventory_cannot_be() {
-		let cases: [(InventoryField, fn(&mut Inventory)); 6] = [
-			(InventoryField::CpuModel, |i| i.cpu_model = vec![0xff].try_into().unwrap()),
-			(InventoryField::Threads, |i| i.threads = 0),
-			(InventoryField::Memory, |i| i.memory_mib = 0),
-			(InventoryField::System, |i| i.system = b"a\x1b[2Jb".to_vec().try_into().unwrap()),
-			(InventoryField::Agent, |i| i.agent = b"a\nb".to_vec().try_into().unwrap()),
-			(InventoryField::MachineDigest, |i| i.machine_digest = H256::zero()),
-		];
-		for (field, spoil) in cases {
-			let mut inventory = inventory();
-			spoil(&mut inventory);
-			let bytes = evidence_of(ctx().nonce, inventory);
-			assert_eq!(verify(&bytes, &ctx()), Err(EvidenceError::BadInventory(field)));
-		}
-	}
-
-	#[test]
-	fn evidence_should_pass_at_the_limits_of_its_texts() {
-		let mut inventory = inventory();
-		inventory.cpu_model = Default::default();
-		inventory.system = vec![b'x'; 128].try_into().unwrap();
-		assert!(verify(&evidence_of(ctx().nonce, inventory), &ctx()).is_ok());
-	}
-
-	#[test]
-	fn errors_should_say_what_failed() {
-		assert_eq!(
-			EvidenceError::BadInventory(InventoryField::Threads).to_string(),
-			"the inventory cannot be: there are no hardware threads"
-		);
-		assert_eq!(
-			EvidenceError::UnknownFormat(7).to_string(),
-			"evidence format 7 is not known to this version"
-		);
-	}
-
-	#[test]
-	fn encodings_should_stay() {
-		assert_eq!(EvidenceError::UnknownFormat(7).encode(), [1, 7]);
-		assert_eq!(EvidenceError::BadInventory(InventoryField::Agent).encode(), [6, 4]);
-	}
-
-	proptest! {
-		#[test]
-		fn random_bytes_should_be_refused_without_panic(
-			mut bytes in prop::collection::vec(any::<u8>(), 0..600),
-			known_format: bool,
-		) {
-			if let (true, Some(first)) = (known_format, bytes.first_mut()) {
-				*first = 0;
-			}
-			prop_assert!(verify(&bytes, &ctx()).is_err());
-		}
-
-		#[test]
-		fn spliced_evidence_should_be_refused_without_panic(
-			at in 0usize..300,
-			noise in prop::collection::vec(any::<u8>(), 1..40),
-		) {
-			let good = valid();
-			let mut bytes = good.clone();
-			let at = at.min(bytes.len());
-			bytes.splice(at..(at + noise.len()).min(good.len()), noise);
-			prop_assume!(bytes != good);
-			prop_assert!(verify(&bytes, &ctx()).is_err());
-		}
-	}
 }

@@ -138,6 +138,15 @@ impl Chain {
 		self.client.at_current_block().await.map_err(node)
 	}
 
+	/// The extrinsics of the block of that number on the node's best chain; `None` where it has none.
+	/// Takes no state, which nodes keep for a while only.
+	pub async fn body(&self, number: u64) -> Result<Option<Vec<Vec<u8>>>> {
+		let hash = self.legacy.chain_get_block_hash(Some(number.into())).await.map_err(node)?;
+		let Some(hash) = hash else { return Ok(None) };
+		let block = self.legacy.chain_get_block(Some(hash)).await.map_err(node)?;
+		Ok(block.map(|found| found.block.extrinsics.into_iter().map(|bytes| bytes.0).collect()))
+	}
+
 	/// The subxt client, for what this crate has no function for.
 	pub fn client(&self) -> &OnlineClient<ChainConfig> {
 		&self.client

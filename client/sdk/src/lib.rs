@@ -18,6 +18,7 @@
 pub mod api;
 pub mod chain;
 pub mod error;
+pub mod evidence;
 pub mod query;
 pub mod signer;
 

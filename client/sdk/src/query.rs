@@ -65,7 +65,7 @@ const VIEW_ID_LEN: usize = 32;
 /// subxt 0.51 appends the arguments to the id as they are and reads the answer as the bare value,
 /// while the runtime API of this SDK takes them as a byte vector and answers
 /// `Result<Vec<u8>, error>`; both ends are adapted here.
-async fn view<Call: Payload>(at: &AtBlock, call: Call) -> Result<Call::ReturnType> {
+pub(crate) async fn view<Call: Payload>(at: &AtBlock, call: Call) -> Result<Call::ReturnType> {
 	let broken = |what: &str| node(subxt::Error::other_str(format!("view function: {what}")));
 	let functions = at.view_functions();
 	functions.validate(&call).map_err(node)?;

@@ -11,12 +11,33 @@ use frame_support::{traits::Get, weights::{constants::RocksDbWeight, Weight}};
 /// Weights of the pallet's calls and of the units of work of its hooks.
 pub trait WeightInfo {
 	fn request_nonce() -> Weight;
-	fn submit_evidence(b: u32, ) -> Weight;
+	fn submit_inventory(b: u32, ) -> Weight;
+	fn submit_sev_snp() -> Weight;
+	fn submit_sev_snp_known() -> Weight;
+	fn submit_tdx() -> Weight;
+	fn submit_tdx_known() -> Weight;
+	fn submit_sgx() -> Weight;
+	fn submit_tpm() -> Weight;
+	fn submit_azure() -> Weight;
+	fn submit_android() -> Weight;
+	fn submit_nitro() -> Weight;
+	fn submit_gpus(g: u32, ) -> Weight;
+	fn submit_gpus_known(g: u32, ) -> Weight;
+	fn renew(b: u32, ) -> Weight;
+	fn dispute_renewal() -> Weight;
+	fn submit_collateral(b: u32, ) -> Weight;
+	fn set_reference_values() -> Weight;
 	fn revoke() -> Weight;
 	fn set_parameters() -> Weight;
+	fn revoke_certificate() -> Weight;
+	fn restore_certificate() -> Weight;
+	fn revoke_hardware() -> Weight;
+	fn restore_hardware() -> Weight;
 	fn sweep_base() -> Weight;
 	fn sweep_attestation() -> Weight;
+	fn sweep_end(i: u32, ) -> Weight;
 	fn sweep_nonce() -> Weight;
+	fn sweep_pending() -> Weight;
 }
 
 /// The measured weights with the runtime's database costs.
@@ -24,44 +45,187 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn request_nonce() -> Weight {
-		// Least time seen: 62_587_000 picoseconds.
-		Weight::from_parts(73_037_000, 3650)
-			.saturating_add(T::DbWeight::get().reads(9_u64))
-			.saturating_add(T::DbWeight::get().writes(2_u64))
+		// Least time seen: 120_986_000 picoseconds.
+		Weight::from_parts(127_509_000, 6028)
+			.saturating_add(T::DbWeight::get().reads(11_u64))
+			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	/// The range of component `b` is `[146, 530]`.
-	fn submit_evidence(_b: u32, ) -> Weight {
-		// Least time seen: 118_041_000 picoseconds.
-		Weight::from_parts(157_330_701, 3650)
-			.saturating_add(T::DbWeight::get().reads(6_u64))
+	fn submit_inventory(_b: u32, ) -> Weight {
+		// Least time seen: 194_555_000 picoseconds.
+		Weight::from_parts(220_933_613, 38018)
+			.saturating_add(T::DbWeight::get().reads(9_u64))
+			.saturating_add(T::DbWeight::get().writes(3_u64))
+	}
+	fn submit_sev_snp() -> Weight {
+		// Least time seen: 7_046_136_000 picoseconds.
+		Weight::from_parts(7_186_629_000, 38018)
+			.saturating_add(T::DbWeight::get().reads(12_u64))
+			.saturating_add(T::DbWeight::get().writes(12_u64))
+	}
+	fn submit_sev_snp_known() -> Weight {
+		// Least time seen: 5_605_035_000 picoseconds.
+		Weight::from_parts(5_730_651_000, 38018)
+			.saturating_add(T::DbWeight::get().reads(12_u64))
+			.saturating_add(T::DbWeight::get().writes(11_u64))
+	}
+	fn submit_tdx() -> Weight {
+		// Least time seen: 8_467_310_000 picoseconds.
+		Weight::from_parts(8_591_392_000, 142891)
+			.saturating_add(T::DbWeight::get().reads(15_u64))
+			.saturating_add(T::DbWeight::get().writes(13_u64))
+	}
+	fn submit_tdx_known() -> Weight {
+		// Least time seen: 3_281_561_000 picoseconds.
+		Weight::from_parts(3_362_833_000, 142891)
+			.saturating_add(T::DbWeight::get().reads(15_u64))
+			.saturating_add(T::DbWeight::get().writes(11_u64))
+	}
+	fn submit_sgx() -> Weight {
+		// Least time seen: 8_232_641_000 picoseconds.
+		Weight::from_parts(8_367_593_000, 142891)
+			.saturating_add(T::DbWeight::get().reads(15_u64))
+			.saturating_add(T::DbWeight::get().writes(13_u64))
+	}
+	fn submit_tpm() -> Weight {
+		// Least time seen: 1_698_263_000 picoseconds.
+		Weight::from_parts(1_744_109_000, 38018)
+			.saturating_add(T::DbWeight::get().reads(10_u64))
+			.saturating_add(T::DbWeight::get().writes(4_u64))
+	}
+	fn submit_azure() -> Weight {
+		// Least time seen: 7_425_918_000 picoseconds.
+		Weight::from_parts(7_528_681_000, 38018)
+			.saturating_add(T::DbWeight::get().reads(10_u64))
+			.saturating_add(T::DbWeight::get().writes(4_u64))
+	}
+	fn submit_android() -> Weight {
+		// Least time seen: 7_829_815_000 picoseconds.
+		Weight::from_parts(7_887_673_000, 38018)
+			.saturating_add(T::DbWeight::get().reads(10_u64))
+			.saturating_add(T::DbWeight::get().writes(4_u64))
+	}
+	fn submit_nitro() -> Weight {
+		// Least time seen: 18_018_352_000 picoseconds.
+		Weight::from_parts(18_166_128_000, 38018)
+			.saturating_add(T::DbWeight::get().reads(10_u64))
+			.saturating_add(T::DbWeight::get().writes(4_u64))
+	}
+	/// The range of component `g` is `[1, 8]`.
+	fn submit_gpus(g: u32, ) -> Weight {
+		// Least time seen: 24_791_736_000 picoseconds.
+		Weight::from_parts(14_438_800_642, 38018)
+			.saturating_add(Weight::from_parts(10_673_852_241, 0).saturating_mul(g.into()))
+			.saturating_add(T::DbWeight::get().reads(12_u64))
+			.saturating_add(T::DbWeight::get().reads((2_u64).saturating_mul(g.into())))
+			.saturating_add(T::DbWeight::get().writes(12_u64))
+			.saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(g.into())))
+			.saturating_add(Weight::from_parts(0, 2511).saturating_mul(g.into()))
+	}
+	/// The range of component `g` is `[1, 8]`.
+	fn submit_gpus_known(g: u32, ) -> Weight {
+		// Least time seen: 16_231_622_000 picoseconds.
+		Weight::from_parts(5_491_393_477, 38018)
+			.saturating_add(Weight::from_parts(10_835_526_484, 0).saturating_mul(g.into()))
+			.saturating_add(T::DbWeight::get().reads(12_u64))
+			.saturating_add(T::DbWeight::get().reads((2_u64).saturating_mul(g.into())))
+			.saturating_add(T::DbWeight::get().writes(11_u64))
+			.saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(g.into())))
+			.saturating_add(Weight::from_parts(0, 2511).saturating_mul(g.into()))
+	}
+	/// The range of component `b` is `[1, 65536]`.
+	fn renew(b: u32, ) -> Weight {
+		// Least time seen: 358_151_000 picoseconds.
+		Weight::from_parts(379_228_574, 10191)
+			.saturating_add(Weight::from_parts(1_671, 0).saturating_mul(b.into()))
+			.saturating_add(T::DbWeight::get().reads(10_u64))
+			.saturating_add(T::DbWeight::get().writes(4_u64))
+	}
+	fn dispute_renewal() -> Weight {
+		// Least time seen: 338_705_000 picoseconds.
+		Weight::from_parts(404_619_000, 38018)
+			.saturating_add(T::DbWeight::get().reads(12_u64))
+			.saturating_add(T::DbWeight::get().writes(13_u64))
+	}
+	/// The range of component `b` is `[1, 16384]`.
+	fn submit_collateral(b: u32, ) -> Weight {
+		// Least time seen: 9_799_858_000 picoseconds.
+		Weight::from_parts(9_880_026_283, 38018)
+			.saturating_add(Weight::from_parts(29_450, 0).saturating_mul(b.into()))
+			.saturating_add(T::DbWeight::get().reads(4_u64))
+			.saturating_add(T::DbWeight::get().writes(3_u64))
+	}
+	fn set_reference_values() -> Weight {
+		// Least time seen: 116_669_000 picoseconds.
+		Weight::from_parts(140_052_000, 1489)
+			.saturating_add(T::DbWeight::get().reads(1_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn revoke() -> Weight {
-		// Least time seen: 36_389_000 picoseconds.
-		Weight::from_parts(42_089_000, 3650)
-			.saturating_add(T::DbWeight::get().reads(2_u64))
-			.saturating_add(T::DbWeight::get().writes(3_u64))
+		// Least time seen: 61_917_000 picoseconds.
+		Weight::from_parts(64_390_000, 5933)
+			.saturating_add(T::DbWeight::get().reads(3_u64))
+			.saturating_add(T::DbWeight::get().writes(12_u64))
 	}
 	fn set_parameters() -> Weight {
-		// Least time seen: 10_099_000 picoseconds.
-		Weight::from_parts(11_431_000, 0)
+		// Least time seen: 10_880_000 picoseconds.
+		Weight::from_parts(11_912_000, 0)
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
-	fn sweep_base() -> Weight {
-		// Least time seen: 11_252_000 picoseconds.
-		Weight::from_parts(12_524_000, 1509)
-			.saturating_add(T::DbWeight::get().reads(4_u64))
+	fn revoke_certificate() -> Weight {
+		// Least time seen: 90_710_000 picoseconds.
+		Weight::from_parts(104_045_000, 9679)
+			.saturating_add(T::DbWeight::get().reads(2_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
+	}
+	fn restore_certificate() -> Weight {
+		// Least time seen: 89_759_000 picoseconds.
+		Weight::from_parts(100_308_000, 9679)
+			.saturating_add(T::DbWeight::get().reads(1_u64))
+			.saturating_add(T::DbWeight::get().writes(1_u64))
+	}
+	fn revoke_hardware() -> Weight {
+		// Least time seen: 82_645_000 picoseconds.
+		Weight::from_parts(85_551_000, 5933)
+			.saturating_add(T::DbWeight::get().reads(6_u64))
+			.saturating_add(T::DbWeight::get().writes(13_u64))
+	}
+	fn restore_hardware() -> Weight {
+		// Least time seen: 20_699_000 picoseconds.
+		Weight::from_parts(22_412_000, 3497)
+			.saturating_add(T::DbWeight::get().reads(2_u64))
+			.saturating_add(T::DbWeight::get().writes(2_u64))
+	}
+	fn sweep_base() -> Weight {
+		// Least time seen: 37_129_000 picoseconds.
+		Weight::from_parts(43_151_000, 9679)
+			.saturating_add(T::DbWeight::get().reads(8_u64))
+			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn sweep_attestation() -> Weight {
-		// Least time seen: 32_561_000 picoseconds.
-		Weight::from_parts(40_225_000, 6066)
-			.saturating_add(T::DbWeight::get().reads(3_u64))
+		// Least time seen: 45_436_000 picoseconds.
+		Weight::from_parts(47_800_000, 10876)
+			.saturating_add(T::DbWeight::get().reads(2_u64))
+			.saturating_add(T::DbWeight::get().writes(1_u64))
+	}
+	/// The range of component `i` is `[0, 9]`.
+	fn sweep_end(i: u32, ) -> Weight {
+		// Least time seen: 28_874_000 picoseconds.
+		Weight::from_parts(31_480_537, 3650)
+			.saturating_add(Weight::from_parts(1_471_071, 0).saturating_mul(i.into()))
+			.saturating_add(T::DbWeight::get().reads(2_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
+			.saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(i.into())))
 	}
 	fn sweep_nonce() -> Weight {
-		// Least time seen: 12_464_000 picoseconds.
-		Weight::from_parts(14_487_000, 6044)
+		// Least time seen: 46_076_000 picoseconds.
+		Weight::from_parts(48_311_000, 6062)
+			.saturating_add(T::DbWeight::get().reads(5_u64))
+			.saturating_add(T::DbWeight::get().writes(2_u64))
+	}
+	fn sweep_pending() -> Weight {
+		// Least time seen: 12_744_000 picoseconds.
+		Weight::from_parts(13_826_000, 6278)
 			.saturating_add(T::DbWeight::get().reads(2_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
@@ -70,36 +234,153 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// The same for tests, with RocksDB's costs.
 impl WeightInfo for () {
 	fn request_nonce() -> Weight {
-		Weight::from_parts(73_037_000, 3650)
-			.saturating_add(RocksDbWeight::get().reads(9_u64))
-			.saturating_add(RocksDbWeight::get().writes(2_u64))
+		Weight::from_parts(127_509_000, 6028)
+			.saturating_add(RocksDbWeight::get().reads(11_u64))
+			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
-	fn submit_evidence(_b: u32, ) -> Weight {
-		Weight::from_parts(157_330_701, 3650)
-			.saturating_add(RocksDbWeight::get().reads(6_u64))
+	fn submit_inventory(_b: u32, ) -> Weight {
+		Weight::from_parts(220_933_613, 38018)
+			.saturating_add(RocksDbWeight::get().reads(9_u64))
+			.saturating_add(RocksDbWeight::get().writes(3_u64))
+	}
+	fn submit_sev_snp() -> Weight {
+		Weight::from_parts(7_186_629_000, 38018)
+			.saturating_add(RocksDbWeight::get().reads(12_u64))
+			.saturating_add(RocksDbWeight::get().writes(12_u64))
+	}
+	fn submit_sev_snp_known() -> Weight {
+		Weight::from_parts(5_730_651_000, 38018)
+			.saturating_add(RocksDbWeight::get().reads(12_u64))
+			.saturating_add(RocksDbWeight::get().writes(11_u64))
+	}
+	fn submit_tdx() -> Weight {
+		Weight::from_parts(8_591_392_000, 142891)
+			.saturating_add(RocksDbWeight::get().reads(15_u64))
+			.saturating_add(RocksDbWeight::get().writes(13_u64))
+	}
+	fn submit_tdx_known() -> Weight {
+		Weight::from_parts(3_362_833_000, 142891)
+			.saturating_add(RocksDbWeight::get().reads(15_u64))
+			.saturating_add(RocksDbWeight::get().writes(11_u64))
+	}
+	fn submit_sgx() -> Weight {
+		Weight::from_parts(8_367_593_000, 142891)
+			.saturating_add(RocksDbWeight::get().reads(15_u64))
+			.saturating_add(RocksDbWeight::get().writes(13_u64))
+	}
+	fn submit_tpm() -> Weight {
+		Weight::from_parts(1_744_109_000, 38018)
+			.saturating_add(RocksDbWeight::get().reads(10_u64))
+			.saturating_add(RocksDbWeight::get().writes(4_u64))
+	}
+	fn submit_azure() -> Weight {
+		Weight::from_parts(7_528_681_000, 38018)
+			.saturating_add(RocksDbWeight::get().reads(10_u64))
+			.saturating_add(RocksDbWeight::get().writes(4_u64))
+	}
+	fn submit_android() -> Weight {
+		Weight::from_parts(7_887_673_000, 38018)
+			.saturating_add(RocksDbWeight::get().reads(10_u64))
+			.saturating_add(RocksDbWeight::get().writes(4_u64))
+	}
+	fn submit_nitro() -> Weight {
+		Weight::from_parts(18_166_128_000, 38018)
+			.saturating_add(RocksDbWeight::get().reads(10_u64))
+			.saturating_add(RocksDbWeight::get().writes(4_u64))
+	}
+	fn submit_gpus(g: u32, ) -> Weight {
+		Weight::from_parts(14_438_800_642, 38018)
+			.saturating_add(Weight::from_parts(10_673_852_241, 0).saturating_mul(g.into()))
+			.saturating_add(RocksDbWeight::get().reads(12_u64))
+			.saturating_add(RocksDbWeight::get().reads((2_u64).saturating_mul(g.into())))
+			.saturating_add(RocksDbWeight::get().writes(12_u64))
+			.saturating_add(RocksDbWeight::get().writes((1_u64).saturating_mul(g.into())))
+			.saturating_add(Weight::from_parts(0, 2511).saturating_mul(g.into()))
+	}
+	fn submit_gpus_known(g: u32, ) -> Weight {
+		Weight::from_parts(5_491_393_477, 38018)
+			.saturating_add(Weight::from_parts(10_835_526_484, 0).saturating_mul(g.into()))
+			.saturating_add(RocksDbWeight::get().reads(12_u64))
+			.saturating_add(RocksDbWeight::get().reads((2_u64).saturating_mul(g.into())))
+			.saturating_add(RocksDbWeight::get().writes(11_u64))
+			.saturating_add(RocksDbWeight::get().writes((1_u64).saturating_mul(g.into())))
+			.saturating_add(Weight::from_parts(0, 2511).saturating_mul(g.into()))
+	}
+	fn renew(b: u32, ) -> Weight {
+		Weight::from_parts(379_228_574, 10191)
+			.saturating_add(Weight::from_parts(1_671, 0).saturating_mul(b.into()))
+			.saturating_add(RocksDbWeight::get().reads(10_u64))
+			.saturating_add(RocksDbWeight::get().writes(4_u64))
+	}
+	fn dispute_renewal() -> Weight {
+		Weight::from_parts(404_619_000, 38018)
+			.saturating_add(RocksDbWeight::get().reads(12_u64))
+			.saturating_add(RocksDbWeight::get().writes(13_u64))
+	}
+	fn submit_collateral(b: u32, ) -> Weight {
+		Weight::from_parts(9_880_026_283, 38018)
+			.saturating_add(Weight::from_parts(29_450, 0).saturating_mul(b.into()))
+			.saturating_add(RocksDbWeight::get().reads(4_u64))
+			.saturating_add(RocksDbWeight::get().writes(3_u64))
+	}
+	fn set_reference_values() -> Weight {
+		Weight::from_parts(140_052_000, 1489)
+			.saturating_add(RocksDbWeight::get().reads(1_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn revoke() -> Weight {
-		Weight::from_parts(42_089_000, 3650)
-			.saturating_add(RocksDbWeight::get().reads(2_u64))
-			.saturating_add(RocksDbWeight::get().writes(3_u64))
+		Weight::from_parts(64_390_000, 5933)
+			.saturating_add(RocksDbWeight::get().reads(3_u64))
+			.saturating_add(RocksDbWeight::get().writes(12_u64))
 	}
 	fn set_parameters() -> Weight {
-		Weight::from_parts(11_431_000, 0)
+		Weight::from_parts(11_912_000, 0)
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
-	fn sweep_base() -> Weight {
-		Weight::from_parts(12_524_000, 1509)
-			.saturating_add(RocksDbWeight::get().reads(4_u64))
+	fn revoke_certificate() -> Weight {
+		Weight::from_parts(104_045_000, 9679)
+			.saturating_add(RocksDbWeight::get().reads(2_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
+	}
+	fn restore_certificate() -> Weight {
+		Weight::from_parts(100_308_000, 9679)
+			.saturating_add(RocksDbWeight::get().reads(1_u64))
+			.saturating_add(RocksDbWeight::get().writes(1_u64))
+	}
+	fn revoke_hardware() -> Weight {
+		Weight::from_parts(85_551_000, 5933)
+			.saturating_add(RocksDbWeight::get().reads(6_u64))
+			.saturating_add(RocksDbWeight::get().writes(13_u64))
+	}
+	fn restore_hardware() -> Weight {
+		Weight::from_parts(22_412_000, 3497)
+			.saturating_add(RocksDbWeight::get().reads(2_u64))
+			.saturating_add(RocksDbWeight::get().writes(2_u64))
+	}
+	fn sweep_base() -> Weight {
+		Weight::from_parts(43_151_000, 9679)
+			.saturating_add(RocksDbWeight::get().reads(8_u64))
+			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn sweep_attestation() -> Weight {
-		Weight::from_parts(40_225_000, 6066)
-			.saturating_add(RocksDbWeight::get().reads(3_u64))
+		Weight::from_parts(47_800_000, 10876)
+			.saturating_add(RocksDbWeight::get().reads(2_u64))
+			.saturating_add(RocksDbWeight::get().writes(1_u64))
+	}
+	fn sweep_end(i: u32, ) -> Weight {
+		Weight::from_parts(31_480_537, 3650)
+			.saturating_add(Weight::from_parts(1_471_071, 0).saturating_mul(i.into()))
+			.saturating_add(RocksDbWeight::get().reads(2_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
+			.saturating_add(RocksDbWeight::get().writes((1_u64).saturating_mul(i.into())))
 	}
 	fn sweep_nonce() -> Weight {
-		Weight::from_parts(14_487_000, 6044)
+		Weight::from_parts(48_311_000, 6062)
+			.saturating_add(RocksDbWeight::get().reads(5_u64))
+			.saturating_add(RocksDbWeight::get().writes(2_u64))
+	}
+	fn sweep_pending() -> Weight {
+		Weight::from_parts(13_826_000, 6278)
 			.saturating_add(RocksDbWeight::get().reads(2_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}

@@ -50,6 +50,7 @@ impl pallet_attestation::Config for Runtime {
 	type Devices = Devices;
 	type LeaseEndWeight = LeaseEndWeight;
 	type Leases = Leases;
+	type MaxRevokedHardware = ConstU32<65_536>;
 	type MaxSweepPerBlock = ConstU32<32>;
 	type Randomness = BlockRandomness;
 	type WeightInfo = pallet_attestation::weights::SubstrateWeight<Runtime>;

@@ -10,6 +10,7 @@
 
 pub mod android;
 pub mod azure;
+mod base64;
 pub mod check;
 pub mod claims;
 pub mod crypto;
@@ -21,16 +22,20 @@ pub mod nvidia;
 pub mod policy;
 mod reader;
 pub mod snp;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod tpm;
 pub mod x509;
 
-pub use check::{Check, Checks, Failure, Fault, Side};
+use alloc::collections::BTreeSet;
+use policy::Digest256;
+
+pub use check::{Check, CheckKind, Checks, Failure, Fault, FaultKind, Side};
 pub use claims::{Claims, Format, Identity, IdentityKind, Window};
 pub use policy::Policy;
+pub use x509::Issuer;
 
 /// Evidence of any supported format, as the makers' tools write it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,6 +56,25 @@ pub enum HardwareEvidence {
 	NitroEnclave(nitro::NitroEvidence),
 }
 
+/// Signatures that held before and need not be computed again. Dates, names, authority, revocation
+/// and the roots are looked at every time.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Known {
+	/// Issuing certificates, by [`Issuer::sha256`].
+	pub issuers: BTreeSet<[u8; 32]>,
+	/// Whether the signatures of the very collateral that is given, and of its signers'
+	/// certificates, held before ([`dcap::collateral::verify_collateral`]).
+	pub collateral: bool,
+}
+
+impl Known {
+	/// Nothing was verified before.
+	pub fn nothing() -> &'static Self {
+		static NOTHING: Known = Known { issuers: BTreeSet::new(), collateral: false };
+		&NOTHING
+	}
+}
+
 /// What evidence is held against.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
@@ -60,9 +84,28 @@ pub struct Question<'a> {
 	pub nonce: Option<&'a [u8]>,
 	/// The instant, in milliseconds since 1970.
 	pub now: u64,
+	/// What was verified before; [`Known::nothing`] verifies all.
+	pub known: &'a Known,
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
+	/// One that takes nothing as verified before.
+	pub fn new(policy: &'a Policy, nonce: Option<&'a [u8]>, now: u64) -> Self {
+		Self { policy, nonce, now, known: Known::nothing() }
+	}
+
+	/// Checks that the last certificate of a chain is one of the trusted roots.
+	fn check_root(
+		&self,
+		chain: &[x509::Certificate<'_>],
+		trusted: &[Digest256],
+		checks: &mut Checks,
+	) -> Result<(), Failure> {
+		let root = chain.last().map(|root| Digest256(root.sha256()));
+		let trusted = root.is_some_and(|root| trusted.contains(&root));
+		checks.require(Check::Root, trusted, Fault::NotTrusted)
+	}
+
 	/// Checks a freshness field, if a nonce was asked for.
 	fn check_nonce(&self, field: &[u8], checks: &mut Checks) -> Result<(), Failure> {
 		match self.nonce {
@@ -74,14 +117,16 @@ impl Question<'_> {
 	}
 
 	/// Checks that neither a certificate nor the identity is on the policy's lists of revoked ones.
-	fn check_revocation(
+	fn check_revocation<'c, 'd: 'c>(
 		&self,
-		chain: &[x509::Certificate<'_>],
+		chain: impl IntoIterator<Item = &'c x509::Certificate<'d>>,
 		identity: &Identity,
 		checks: &mut Checks,
 	) -> Result<(), Failure> {
 		let revoked = self.policy.revokes_id(&identity.id)
-			|| chain.iter().any(|certificate| self.policy.revokes_serial(certificate.serial()));
+			|| chain
+				.into_iter()
+				.any(|certificate| self.policy.revokes_serial(certificate.serial()));
 		checks.require(Check::Revocation, !revoked, Fault::Revoked)
 	}
 }

@@ -1,6 +1,6 @@
 use super::*;
 use codec::Encode;
-use frame_support::{dispatch::GetDispatchInfo, traits::Hooks, weights::Weight};
+use frame_support::{dispatch::GetDispatchInfo, weights::Weight};
 use sp_core::{ed25519, Pair};
 
 #[test]
@@ -11,24 +11,39 @@ fn default_parameters_should_be_valid() {
 
 #[test]
 fn parameters_should_be_checked_at_their_bounds() {
-	let legal: [fn(&mut AttestationParameters); 4] = [
+	let legal: [fn(&mut AttestationParameters); 10] = [
 		|p| p.validity = MAX_VALIDITY,
 		|p| p.renewal_window = 10_000,
 		|p| p.nonce_lifetime = 10_000,
-		|p| (p.validity, p.renewal_window, p.nonce_lifetime) = (1, 1, 1),
+		|p| (p.grace, p.dispute_window) = (10_000, 10_000),
+		|p| p.grace = 0,
+		|p| p.max_renewals = 0,
+		|p| p.full_check_every = 1,
+		|p| p.slash_share = Ppm::ONE,
+		|p| p.slash_share = Ppm(1),
+		|p| {
+			(p.validity, p.renewal_window, p.nonce_lifetime) = (1, 1, 1);
+			(p.grace, p.dispute_window) = (1, 1);
+		},
 	];
 	for change in legal {
 		let mut parameters = parameters();
 		change(&mut parameters);
 		assert!(parameters.validate(), "{parameters:?}");
 	}
-	let bad: [fn(&mut AttestationParameters); 6] = [
+	let bad: [fn(&mut AttestationParameters); 12] = [
 		|p| p.validity = 0,
 		|p| p.validity = MAX_VALIDITY + 1,
 		|p| p.renewal_window = 0,
 		|p| p.renewal_window = 10_001,
 		|p| p.nonce_lifetime = 0,
 		|p| p.nonce_lifetime = 10_001,
+		|p| p.grace = 10_001,
+		|p| p.dispute_window = 0,
+		|p| p.dispute_window = 10_001,
+		|p| p.full_check_every = 0,
+		|p| p.slash_share = Ppm(0),
+		|p| p.slash_share = Ppm(1_000_001),
 	];
 	for spoil in bad {
 		run(|| {
@@ -58,12 +73,24 @@ fn every_call_should_refuse_a_wrong_origin() {
 		let bad = DispatchError::BadOrigin;
 		let root = RuntimeOrigin::root;
 		assert_noop!(AttestationPallet::request_nonce(root(), DEVICE), bad);
-		assert_noop!(
-			AttestationPallet::submit_evidence(root(), DEVICE, EvidenceBytes::default()),
-			bad
-		);
-		assert_noop!(AttestationPallet::revoke(signed(PROVIDER), DEVICE), bad);
-		assert_noop!(AttestationPallet::set_parameters(signed(PROVIDER), parameters()), bad);
+		let empty = EvidenceBytes::default;
+		assert_noop!(AttestationPallet::submit_evidence(root(), DEVICE, empty()), bad);
+		assert_noop!(AttestationPallet::renew(root(), DEVICE, empty()), bad);
+		assert_noop!(AttestationPallet::dispute_renewal(root(), DEVICE, empty()), bad);
+		let made = made::collateral(armature_verifier::evidence::Tee::Sgx);
+		let collateral = StoredCollateral::from_collateral(&made).unwrap();
+		assert_noop!(AttestationPallet::submit_collateral(root(), collateral), bad);
+
+		let who = || signed(PROVIDER);
+		let digest = H256([1; 32]);
+		assert_noop!(AttestationPallet::revoke(who(), DEVICE), bad);
+		assert_noop!(AttestationPallet::set_parameters(who(), parameters()), bad);
+		let values = ReferenceValues::default();
+		assert_noop!(AttestationPallet::set_reference_values(who(), values), bad);
+		assert_noop!(AttestationPallet::revoke_certificate(who(), digest), bad);
+		assert_noop!(AttestationPallet::restore_certificate(who(), digest), bad);
+		assert_noop!(AttestationPallet::revoke_hardware(who(), digest), bad);
+		assert_noop!(AttestationPallet::restore_hardware(who(), digest), bad);
 	});
 }
 
@@ -77,10 +104,15 @@ fn request_nonce_should_hand_out_the_specified_hash() {
 		let preimage =
 			[b"att1".as_slice(), &[0xaa; 32], &[4, 0, 0, 0], &[0; 8], &randomness].concat();
 		assert_eq!(issued.nonce, H256(sp_io::hashing::blake2_256(&preimage)));
-		assert_eq!(issued.expires_at, 1_000_500);
+		assert_eq!(issued.expires_at, START + 500);
 		assert_eq!(
 			last_event(),
-			Event::NonceIssued { device: DEVICE, nonce: issued.nonce, expires_at: 1_000_500 }
+			Event::NonceIssued {
+				device: DEVICE,
+				nonce: issued.nonce,
+				expires_at: START + 500,
+				full: true
+			}
 		);
 		assert_eq!(Pallet::<Test>::nonce(DEVICE), Some(issued));
 	});
@@ -100,7 +132,7 @@ fn request_nonce_should_replace_only_an_expired_or_used_nonce() {
 		let second = Nonces::<Test>::get(DEVICE).unwrap();
 		// The same randomness gives another nonce all the same.
 		assert_ne!(first.nonce, second.nonce);
-		assert_ok!(AttestationPallet::submit_evidence(signed(PROVIDER), DEVICE, evidence(DEVICE)));
+		assert_ok!(submit_as(PROVIDER, DEVICE, evidence(DEVICE)));
 		assert_ok!(request());
 	});
 }
@@ -114,18 +146,12 @@ fn calls_should_fail_when_device_caller_or_state_is_wrong() {
 			AttestationPallet::request_nonce(signed(PROVIDER), unknown),
 			Error::UnknownDevice
 		);
-		assert_noop!(
-			AttestationPallet::submit_evidence(signed(PROVIDER), unknown, empty()),
-			Error::UnknownDevice
-		);
+		assert_noop!(submit_as(PROVIDER, unknown, empty()), Error::UnknownDevice);
 		assert_noop!(
 			AttestationPallet::request_nonce(signed(STRANGER), DEVICE),
 			Error::NotOperator
 		);
-		assert_noop!(
-			AttestationPallet::submit_evidence(signed(STRANGER), DEVICE, empty()),
-			Error::NotOperator
-		);
+		assert_noop!(submit_as(STRANGER, DEVICE, empty()), Error::NotOperator);
 		assert_ok!(AttestationPallet::request_nonce(signed(PROVIDER), DEVICE));
 		let good = evidence(DEVICE);
 		for status in [DeviceStatus::Jailed, DeviceStatus::Retired] {
@@ -134,10 +160,7 @@ fn calls_should_fail_when_device_caller_or_state_is_wrong() {
 				AttestationPallet::request_nonce(signed(PROVIDER), DEVICE),
 				Error::WrongStatus
 			);
-			assert_noop!(
-				AttestationPallet::submit_evidence(signed(PROVIDER), DEVICE, good.clone()),
-				Error::WrongStatus
-			);
+			assert_noop!(submit_as(PROVIDER, DEVICE, good.clone()), Error::WrongStatus);
 		}
 		assert!(Trace::get().is_empty());
 	});
@@ -149,8 +172,8 @@ fn submit_evidence_should_attest_and_use_the_nonce_up() {
 		assert_ok!(AttestationPallet::request_nonce(signed(PROVIDER), DEVICE));
 		advance(499);
 		let bytes = evidence(DEVICE);
-		assert_ok!(AttestationPallet::submit_evidence(signed(OPERATOR), DEVICE, bytes.clone()));
-		let expires_at = 1_010_499;
+		assert_ok!(submit_as(OPERATOR, DEVICE, bytes.clone()));
+		let expires_at = START + 10_499;
 		assert_eq!(
 			last_event(),
 			Event::Attested {
@@ -166,9 +189,19 @@ fn submit_evidence_should_attest_and_use_the_nonce_up() {
 				tier: Tier::T0,
 				format: EvidenceFormat::DeviceKeyInventory,
 				inventory: H256(sp_io::hashing::blake2_256(&inventory().encode())),
-				attested_at: 1_000_499,
+				attested_at: START + 499,
 				expires_at,
 				lapsed: false,
+				proved_at: START + 499,
+				renewals: 0,
+				full_due: false,
+				certified_until: u64::MAX,
+				identities: Default::default(),
+				tcb: 0,
+				model: H256::zero(),
+				certificates: Default::default(),
+				generation: 0,
+				warned: false,
 			})
 		);
 		assert_eq!(Trace::get(), vec![Told::Attested(DEVICE, Tier::T0)]);
@@ -178,10 +211,7 @@ fn submit_evidence_should_attest_and_use_the_nonce_up() {
 		assert_eq!(Pallet::<Test>::tier(DeviceId(5), 0), None);
 		// The same evidence is of no use a second time.
 		advance(9_000);
-		assert_noop!(
-			AttestationPallet::submit_evidence(signed(PROVIDER), DEVICE, bytes),
-			Error::NoNonce
-		);
+		assert_noop!(submit_as(PROVIDER, DEVICE, bytes), Error::NoNonce);
 	});
 }
 
@@ -191,10 +221,7 @@ fn submit_evidence_should_fail_when_the_nonce_expired() {
 		assert_ok!(AttestationPallet::request_nonce(signed(PROVIDER), DEVICE));
 		let bytes = evidence(DEVICE);
 		advance(500);
-		assert_noop!(
-			AttestationPallet::submit_evidence(signed(PROVIDER), DEVICE, bytes),
-			Error::NonceExpired
-		);
+		assert_noop!(submit_as(PROVIDER, DEVICE, bytes), Error::NonceExpired);
 	});
 }
 
@@ -216,7 +243,7 @@ fn submit_evidence_should_name_the_failing_step_and_keep_the_nonce() {
 			(with(|b| b[0] = 9), Error::UnknownEvidenceFormat),
 			(with(|b| b.truncate(100)), Error::MalformedEvidence),
 			(with(|b| b.push(0)), Error::TrailingEvidenceBytes),
-			(with(|b| b.resize(32 * 1024, 0)), Error::TrailingEvidenceBytes),
+			(with(|b| b.resize(96 * 1024, 0)), Error::TrailingEvidenceBytes),
 			(with(|b| b[1] ^= 1), Error::NonceMismatch),
 			(with(|b| *b.last_mut().unwrap() ^= 1), Error::BadSignature),
 			(evidence_for(DEVICE, nonce, inventory(), &stranger), Error::BadSignature),
@@ -224,19 +251,19 @@ fn submit_evidence_should_name_the_failing_step_and_keep_the_nonce() {
 			(evidence_for(DEVICE, nonce, no_threads, &pair(DEVICE)), Error::BadInventory),
 		];
 		for (bytes, error) in cases {
-			assert_noop!(
-				AttestationPallet::submit_evidence(signed(PROVIDER), DEVICE, bytes),
-				error
-			);
+			assert_noop!(submit_as(PROVIDER, DEVICE, bytes), error);
 		}
 		assert!(Trace::get().is_empty());
-		assert_ok!(AttestationPallet::submit_evidence(signed(PROVIDER), DEVICE, good));
+		assert_ok!(submit_as(PROVIDER, DEVICE, good));
 	});
 }
 
 #[test]
 fn evidence_errors_should_map_to_their_own_errors() {
-	use armature_verifier::evidence::{EvidenceError, InventoryField};
+	use armature_verifier::evidence::{
+		hardware::{Check, Failure, Fault},
+		EvidenceError, InventoryField,
+	};
 	let mapped = [
 		EvidenceError::TooLarge,
 		EvidenceError::UnknownFormat(3),
@@ -245,6 +272,9 @@ fn evidence_errors_should_map_to_their_own_errors() {
 		EvidenceError::NonceMismatch,
 		EvidenceError::BadSignature,
 		EvidenceError::BadInventory(InventoryField::Memory),
+		EvidenceError::Hardware(Failure::new(Check::Root, Fault::NotTrusted)),
+		EvidenceError::CollateralMissing,
+		EvidenceError::GpuWithoutConfidentialPlatform,
 	]
 	.map(|error| Error::from(error).encode());
 	let distinct: std::collections::BTreeSet<_> = mapped.iter().collect();
@@ -253,21 +283,38 @@ fn evidence_errors_should_map_to_their_own_errors() {
 }
 
 #[test]
+fn hardware_failures_should_say_where_in_three_bytes() {
+	use armature_verifier::evidence::hardware::{Check, Failure, Fault};
+	let platform = Failure::new(Check::CertificateDates(2), Fault::Expired);
+	let encoded = Error::from(armature_verifier::evidence::EvidenceError::Hardware(platform));
+	let bytes = encoded.encode();
+	assert_eq!(bytes.len(), 4);
+	assert_eq!(HardwareFailure::from(platform).encode(), bytes[1..]);
+	assert_eq!(
+		HardwareFailure::from(platform),
+		HardwareFailure { check: CheckKind::CertificateDates, at: 2, fault: FaultKind::Expired }
+	);
+	// The eighth GPU's third certificate.
+	let gpu = Failure::in_part(7, Check::CertificateSignature(2), Fault::BadSignature);
+	assert_eq!(HardwareFailure::from(gpu).at, 0x82);
+	let first = Failure::in_part(0, Check::Nonce, Fault::Mismatch);
+	assert_eq!(HardwareFailure::from(first).at, 0x10);
+	assert_eq!(HardwareFailure::from(Failure::new(Check::Nonce, Fault::Mismatch)).at, 0);
+}
+
+#[test]
 fn submit_evidence_should_renew_only_inside_the_window() {
 	run_with_device(|| {
 		assert_ok!(attest(DEVICE));
-		assert_eq!(Pallet::<Test>::renewable_from(DEVICE), Some(1_007_000));
+		assert_eq!(Pallet::<Test>::renewable_from(DEVICE), Some(START + 7_000));
 		advance(6_600);
 		assert_ok!(AttestationPallet::request_nonce(signed(PROVIDER), DEVICE));
 		let bytes = evidence(DEVICE);
 		advance(399);
-		assert_noop!(
-			AttestationPallet::submit_evidence(signed(PROVIDER), DEVICE, bytes.clone()),
-			Error::TooEarly
-		);
+		assert_noop!(submit_as(PROVIDER, DEVICE, bytes.clone()), Error::TooEarly);
 		advance(1);
-		assert_ok!(AttestationPallet::submit_evidence(signed(PROVIDER), DEVICE, bytes));
-		assert_eq!(Pallet::<Test>::attestation(DEVICE).unwrap().expires_at, 1_017_000);
+		assert_ok!(submit_as(PROVIDER, DEVICE, bytes));
+		assert_eq!(Pallet::<Test>::attestation(DEVICE).unwrap().expires_at, START + 17_000);
 	});
 }
 
@@ -278,7 +325,7 @@ fn submit_evidence_should_pass_at_any_time_when_the_device_fell_back_to_register
 		advance(1);
 		set_status(DEVICE, DeviceStatus::Registered);
 		assert_ok!(attest(DEVICE));
-		assert_eq!(Pallet::<Test>::attestation(DEVICE).unwrap().attested_at, 1_000_001);
+		assert_eq!(Pallet::<Test>::attestation(DEVICE).unwrap().attested_at, START + 1);
 	});
 }
 
@@ -304,30 +351,26 @@ fn revoke_should_end_the_attestation_at_once() {
 		assert_eq!(Pallet::<Test>::attestation(DEVICE), None);
 		assert_eq!(Nonces::<Test>::get(DEVICE), None);
 		assert_eq!(Pallet::<Test>::tier(DEVICE, 0), None);
-		assert_eq!(Trace::get().last(), Some(&Told::Lost(DEVICE)));
-		assert_eq!(Ended::get(), vec![DEVICE]);
+		let told = [Told::Attested(DEVICE, Tier::T0), Told::Lost(DEVICE), Told::LeasesLost(DEVICE)];
+		assert_eq!(Trace::get(), told);
 		assert_noop!(AttestationPallet::revoke(RuntimeOrigin::root(), DEVICE), Error::NotAttested);
 	});
 }
 
 #[test]
-fn revoke_should_end_the_lease_of_an_attestation_that_ran_out() {
-	run_with_device(|| {
-		assert_ok!(attest(DEVICE));
-		advance(10_000);
-		AttestationPallet::on_idle(1, Weight::MAX);
-		assert!(Attestations::<Test>::get(DEVICE).unwrap().lapsed && Ended::get().is_empty());
-		assert_ok!(AttestationPallet::revoke(RuntimeOrigin::root(), DEVICE));
-		assert_eq!(Ended::get(), vec![DEVICE]);
-	});
-}
-
-#[test]
-fn revoke_should_weigh_what_ending_a_lease_weighs() {
-	let call = Call::<Test>::revoke { device: DEVICE };
+fn calls_that_end_a_lease_should_weigh_it() {
+	let weight = |call: Call<Test>| call.get_dispatch_info().call_weight;
+	let with_lease = |own: Weight| own.saturating_add(LeaseEndWeight::get());
+	assert_eq!(weight(Call::revoke { device: DEVICE }), with_lease(<() as WeightInfo>::revoke()));
 	assert_eq!(
-		call.get_dispatch_info().call_weight,
-		<() as WeightInfo>::revoke().saturating_add(LeaseEndWeight::get())
+		weight(Call::revoke_hardware { id: H256::zero() }),
+		with_lease(<() as WeightInfo>::revoke_hardware())
+	);
+	let evidence = EvidenceBytes::default();
+	let in_full = weight(Call::submit_evidence { device: DEVICE, evidence: evidence.clone() });
+	assert_eq!(
+		weight(Call::dispute_renewal { device: DEVICE, evidence }),
+		with_lease(<() as WeightInfo>::dispute_renewal()).saturating_add(in_full)
 	);
 }
 
@@ -337,9 +380,9 @@ fn parameters_should_count_for_new_attestations_only() {
 		assert_ok!(attest(DEVICE));
 		let new = AttestationParameters { validity: 50_000, ..parameters() };
 		assert_ok!(AttestationPallet::set_parameters(RuntimeOrigin::root(), new));
-		assert_eq!(Pallet::<Test>::attestation(DEVICE).unwrap().expires_at, 1_010_000);
+		assert_eq!(Pallet::<Test>::attestation(DEVICE).unwrap().expires_at, START + 10_000);
 		advance(9_000);
 		assert_ok!(attest(DEVICE));
-		assert_eq!(Pallet::<Test>::attestation(DEVICE).unwrap().expires_at, 1_059_000);
+		assert_eq!(Pallet::<Test>::attestation(DEVICE).unwrap().expires_at, START + 59_000);
 	});
 }

@@ -2,7 +2,8 @@
 //!
 //! The evidence is a chain of certificates from the key to Google's root. The extension of the
 //! leaf says where the key is, how the system was booted and how old its parts are. No field names
-//! the device: the identity is that of the key.
+//! the device: the identity is that of the key, and only a policy that asks for no more
+//! ([`Policy::allow_android_key`]) accepts it.
 //!
 //! Google's revocation list is not signed: whoever asks must have fetched it
 //! (<https://android.googleapis.com/attestation/status>), and without it revocation is not checked.
@@ -74,7 +75,7 @@ pub fn verify(
 	let key = root.spki_sha256();
 	let trusted = question.policy.roots.android.iter().any(|root| root.0 == key);
 	checks.require(Check::Root, trusted, Fault::NotTrusted)?;
-	let valid = verify_chain(&chain, ChainRules::default(), question.now, checks)?;
+	let valid = verify_chain(&chain, ChainRules::default(), question, checks)?;
 	if let Some(list) = &evidence.revocation {
 		let serials: Vec<_> = chain.iter().map(|certificate| certificate.serial()).collect();
 		match status::listed(list, &serials) {
@@ -104,6 +105,7 @@ fn judge(
 	policy: &Policy,
 	checks: &mut Checks,
 ) -> Result<(), Failure> {
+	checks.require(Check::BoxIdentity, policy.allow_android_key, Fault::NotAccepted)?;
 	checks.note(Check::SecurityLevel, security_level(description, policy))?;
 	// Only the hardware's list counts: the software's is written by what is to be judged.
 	let boot = description.hardware.root_of_trust;

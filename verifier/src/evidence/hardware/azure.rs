@@ -7,15 +7,17 @@
 //!
 //! **The firmware is part of the proof.** Whoever owns an AMD machine can launch a guest that puts
 //! runtime claims of its own into the report, with a key that is in no TPM. Only the launch
-//! measurement tells them apart: a policy without [`Policy::measurements`] is refused
-//! ([`Check::Measurement`], [`Fault::NoReference`]).
+//! measurement tells them apart: a policy without [`Policy::azure_measurements`] is refused
+//! ([`Check::Measurement`], [`Fault::NoReference`]). The measurements of other guests do not serve:
+//! their owners, too, can have reports made with any report data.
 //!
 //! The chip is one that many tenants share and that a VM leaves at any time; therefore it is in the
 //! claims of the part, and the identity is the VM's.
 //!
-//! [`Policy::measurements`]: super::Policy::measurements
+//! [`Policy::azure_measurements`]: super::Policy::azure_measurements
 
 use super::{
+	base64,
 	check::{Check, Checks, Failure, Fault},
 	claims::{Claims, Format, Hex, Identity, IdentityKind},
 	crypto::{sha256, PublicKey},
@@ -96,8 +98,9 @@ pub fn verify(
 	question.check_nonce(quote.attest.extra_data, checks)?;
 	quote.check_pcrs(checks)?;
 	checks.note(Check::QuoteSignature, quote.verify_signature(&runtime.key))?;
-	let (snp, _) =
-		snp::verify_report(hcl.report, &evidence.vcek, &evidence.issuers, question, checks)?;
+	let firmware = &question.policy.azure_measurements;
+	let AzureEvidence { vcek, issuers, .. } = evidence;
+	let (snp, _) = snp::verify_report(hcl.report, vcek, issuers, firmware, question, checks)?;
 
 	let claims = claims(&hcl, &runtime, &quote, snp);
 	let policy = question.policy;
@@ -105,7 +108,7 @@ pub fn verify(
 	checks.require(Check::BoxIdentity, policy.allow_cloud, Fault::NotAccepted)?;
 	// Any guest's owner can put claims of its own there: without the firmware's digest they say
 	// nothing.
-	let is_pinned = !policy.measurements.is_empty();
+	let is_pinned = !firmware.is_empty();
 	checks.require(Check::Measurement, is_pinned, Fault::NoReference)?;
 	quote.check_measurements(policy, checks)?;
 	question.check_revocation(&[], &claims.identity, checks)?;
@@ -270,7 +273,7 @@ impl Runtime {
 		}
 		let number = |text: &Option<String>| {
 			let text = text.as_ref().ok_or(Fault::Missing)?;
-			base64url(text).ok_or(Fault::Malformed)
+			base64::url(text).ok_or(Fault::Malformed)
 		};
 		let modulus = number(&jwk.n)?;
 		let key = PublicKey::rsa_from_parts(&modulus, &number(&jwk.e)?)?;
@@ -289,62 +292,9 @@ fn guid(text: &str) -> Option<Vec<u8>> {
 	from_hex(&digits).filter(|bytes| bytes.len() == 16)
 }
 
-/// Base64 of RFC 4648 section 5 without padding, as RFC 7515 has it. Bits that no byte needs must be
-/// zero.
-fn base64url(text: &str) -> Option<Vec<u8>> {
-	let mut out = Vec::with_capacity(text.len());
-	for chunk in text.as_bytes().chunks(4) {
-		let mut bits = 0u32;
-		for at in 0..4 {
-			let digit = match chunk.get(at) {
-				Some(byte) => digit(*byte)?,
-				None => 0,
-			};
-			bits = bits << 6 | digit;
-		}
-		let [_, first, second, third] = bits.to_be_bytes();
-		match (chunk.len(), second, third) {
-			(4, ..) => out.extend([first, second, third]),
-			(3, _, 0) => out.extend([first, second]),
-			(2, 0, 0) => out.push(first),
-			_ => return None,
-		}
-	}
-	Some(out)
-}
-
-/// The six bits of a digit.
-fn digit(byte: u8) -> Option<u32> {
-	let (base, offset) = match byte {
-		b'A'..=b'Z' => (b'A', 0),
-		b'a'..=b'z' => (b'a', 26),
-		b'0'..=b'9' => (b'0', 52),
-		b'-' => (b'-', 62),
-		b'_' => (b'_', 63),
-		_ => return None,
-	};
-	byte.checked_sub(base).map(|value| u32::from(value).saturating_add(offset))
-}
-
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use base64::{engine::general_purpose::URL_SAFE_NO_PAD, Engine};
-	use proptest::prelude::*;
-
-	proptest! {
-		#[test]
-		fn base64url_should_agree_with_the_crate(text in "[A-Za-z0-9_=+-]{0,12}") {
-			prop_assert_eq!(base64url(&text), URL_SAFE_NO_PAD.decode(&text).ok());
-		}
-
-		#[test]
-		fn base64url_should_return_what_was_encoded(
-			bytes in prop::collection::vec(any::<u8>(), 0..64),
-		) {
-			prop_assert_eq!(base64url(&URL_SAFE_NO_PAD.encode(&bytes)), Some(bytes));
-		}
-	}
 
 	#[test]
 	fn guid_should_have_sixteen_bytes() {

@@ -91,6 +91,8 @@ pub enum IdentityKind {
 	TpmAttestationKey,
 	/// An NVIDIA GPU: the serial number of its boot ROM's certificate.
 	NvidiaGpu,
+	/// An NVIDIA switch, by the same number: part of a box with GPUs, and no box of its own.
+	NvidiaSwitch,
 	/// A key in the trusted environment of an Android device; names no device.
 	AndroidTee,
 	/// A key in an Android device's security chip; names no device.
@@ -102,6 +104,22 @@ pub enum IdentityKind {
 }
 
 impl IdentityKind {
+	/// Its name in outputs, the same as serde's.
+	pub fn name(self) -> &'static str {
+		match self {
+			IdentityKind::AmdChip => "amd-chip",
+			IdentityKind::IntelPlatform => "intel-platform",
+			IdentityKind::TpmEndorsementKey => "tpm-endorsement-key",
+			IdentityKind::TpmAttestationKey => "tpm-attestation-key",
+			IdentityKind::NvidiaGpu => "nvidia-gpu",
+			IdentityKind::NvidiaSwitch => "nvidia-switch",
+			IdentityKind::AndroidTee => "android-tee",
+			IdentityKind::AndroidStrongBox => "android-strong-box",
+			IdentityKind::CloudInstance => "cloud-instance",
+			IdentityKind::None => "none",
+		}
+	}
+
 	/// Whether two boxes never share it and one box cannot have many.
 	pub fn names_box(self) -> bool {
 		matches!(

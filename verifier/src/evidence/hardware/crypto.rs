@@ -3,11 +3,11 @@
 //! High-S ECDSA signatures are valid: honest hardware makes them half of the time.
 
 use super::check::Fault;
+#[cfg(all(any(test, feature = "testing"), feature = "std"))]
+use super::testing::signatures::{note, Form};
 use const_oid::ObjectIdentifier;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
-use rsa::{
-	pkcs1::DecodeRsaPublicKey, pkcs1v15, pss, traits::PublicKeyParts, BigUint, RsaPublicKey,
-};
+use rsa::{pkcs1::DecodeRsaPublicKey, pkcs1v15, pss, traits::PublicKeyParts, BoxedUint};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef};
 
@@ -33,7 +33,10 @@ const SHA512_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.10
 const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
 
 /// RSA moduli that hardware makers use, in bits. A larger one would cost more than its weight.
-const RSA_BITS: core::ops::RangeInclusive<usize> = 2_048..=4_096;
+const RSA_BITS: core::ops::RangeInclusive<u32> = 2_048..=4_096;
+
+/// Bytes of the largest modulus, with the zero in front that DER asks for.
+const MAX_MODULUS_LEN: usize = 513;
 
 /// The hash of a signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -159,7 +162,7 @@ pub enum PublicKey {
 	/// NIST P-384.
 	P384(p384::ecdsa::VerifyingKey),
 	/// RSA of 2,048 to 4,096 bits.
-	Rsa(RsaPublicKey),
+	Rsa(rsa::PublicKey),
 }
 
 impl PublicKey {
@@ -185,7 +188,7 @@ impl PublicKey {
 				}
 			},
 			RSA => {
-				let key = RsaPublicKey::from_pkcs1_der(bytes).map_err(|_| Fault::Malformed)?;
+				let key = rsa::PublicKey::from_pkcs1_der(bytes).map_err(|_| Fault::Malformed)?;
 				Self::rsa(key)
 			},
 			_ => Err(Fault::UnknownAlgorithm),
@@ -220,21 +223,28 @@ impl PublicKey {
 	///
 	/// [`Fault::Malformed`], [`Fault::UnknownAlgorithm`] for an unusual size.
 	pub fn rsa_from_parts(modulus: &[u8], exponent: &[u8]) -> Result<Self, Fault> {
-		if modulus.len() > RSA_BITS.end() / 8 + 1 || exponent.len() > 8 {
+		if modulus.len() > MAX_MODULUS_LEN || exponent.len() > 8 {
 			return Err(Fault::UnknownAlgorithm);
 		}
-		let key =
-			RsaPublicKey::new(BigUint::from_bytes_be(modulus), BigUint::from_bytes_be(exponent))
-				.map_err(|_| Fault::Malformed)?;
+		let key = rsa::PublicKey::new(
+			BoxedUint::from_be_slice_vartime(modulus),
+			BoxedUint::from_be_slice_vartime(exponent),
+		)
+		.map_err(|_| Fault::Malformed)?;
 		Self::rsa(key)
 	}
 
-	fn rsa(key: RsaPublicKey) -> Result<Self, Fault> {
-		if RSA_BITS.contains(&key.n().bits()) {
+	fn rsa(key: rsa::PublicKey) -> Result<Self, Fault> {
+		if RSA_BITS.contains(&key.n().bit_width_vartime()) {
 			Ok(PublicKey::Rsa(key))
 		} else {
 			Err(Fault::UnknownAlgorithm)
 		}
+	}
+
+	/// Whether it is an RSA key with a modulus of this many bits.
+	pub fn is_rsa(&self, bits: u32) -> bool {
+		matches!(self, PublicKey::Rsa(key) if key.n().bit_width_vartime() == bits)
 	}
 
 	/// Verifies a signature as X.509 and CMS carry it: ECDSA in DER, RSA raw.
@@ -248,6 +258,8 @@ impl PublicKey {
 		message: &[u8],
 		signature: &[u8],
 	) -> Result<(), Fault> {
+		#[cfg(all(any(test, feature = "testing"), feature = "std"))]
+		note(self, scheme, Form::Der, message, signature);
 		match (self, scheme) {
 			(PublicKey::P256(key), Scheme::Ecdsa(hash)) => {
 				let signature = p256::ecdsa::Signature::from_der(signature).map_err(bad)?;
@@ -273,6 +285,8 @@ impl PublicKey {
 	///
 	/// As [`PublicKey::verify_der`].
 	pub fn verify_fixed(&self, hash: Hash, message: &[u8], signature: &[u8]) -> Result<(), Fault> {
+		#[cfg(all(any(test, feature = "testing"), feature = "std"))]
+		note(self, Scheme::Ecdsa(hash), Form::Fixed, message, signature);
 		match self {
 			PublicKey::P256(key) => {
 				let signature = p256::ecdsa::Signature::from_slice(signature).map_err(bad)?;
@@ -292,7 +306,7 @@ fn bad<E>(_: E) -> Fault {
 }
 
 fn verify_pkcs1(
-	key: &RsaPublicKey,
+	key: &rsa::PublicKey,
 	hash: Hash,
 	message: &[u8],
 	signature: &[u8],
@@ -313,7 +327,7 @@ fn verify_pkcs1(
 }
 
 fn verify_pss(
-	key: &RsaPublicKey,
+	key: &rsa::PublicKey,
 	hash: Hash,
 	message: &[u8],
 	signature: &[u8],

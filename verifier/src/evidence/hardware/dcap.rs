@@ -15,9 +15,12 @@ pub mod pem;
 pub mod quote;
 pub mod tcb;
 
-pub use collateral::{Collateral, MAX_COLLATERAL_LEN, MAX_JSON_LEN};
+pub use collateral::{
+	verify_collateral, Collateral, CollateralFacts, CollateralKey, IssueDates, Tee,
+	MAX_COLLATERAL_LEN, MAX_JSON_LEN,
+};
 pub use endorsement::TCB_SIGNING_NAME;
-pub use pck::{Pck, PckCa};
+pub use pck::{Pck, PckCaKind};
 pub use quote::{Body, EnclaveReport, Quote, TdReport, MAX_QUOTE_LEN};
 
 use super::{
@@ -25,7 +28,7 @@ use super::{
 	claims::{Claims, DebugStatus, Format, Hex, Identity, IdentityKind, Window},
 	crypto::{sha256, Hash, PublicKey},
 	instant::Rfc3339,
-	policy::{Digest256, Policy, TcbStatus},
+	policy::{Policy, TcbStatus},
 	x509::{parse_chain, verify_chain, Certificate, ChainRules},
 	Question,
 };
@@ -56,9 +59,23 @@ pub fn verify(
 	question: &Question<'_>,
 	checks: &mut Checks,
 ) -> Result<Claims, Failure> {
+	verify_quote(&evidence.quote, evidence.collateral.as_ref(), question, checks)
+}
+
+/// The same for parts that are stored apart.
+///
+/// # Errors
+///
+/// The check that ended the verification.
+pub fn verify_quote(
+	quote: &[u8],
+	collateral: Option<&Collateral>,
+	question: &Question<'_>,
+	checks: &mut Checks,
+) -> Result<Claims, Failure> {
 	let layout = |fault| Failure::new(Check::Layout, fault);
-	let quote = read(Quote::parse(&evidence.quote).map_err(layout), checks)?;
-	let decoded = evidence.collateral.as_ref().map(Decoded::read).transpose();
+	let quote = read(Quote::parse(quote).map_err(layout), checks)?;
+	let decoded = collateral.map(Decoded::read).transpose();
 	let decoded = read(decoded.map_err(layout), checks)?;
 	let parsed = decoded.as_ref().map(Parsed::read).transpose();
 	let collateral = read(parsed.map_err(layout), checks)?;
@@ -75,6 +92,33 @@ pub fn verify(
 	let evidence =
 		Evidence { quote, pck, chain: &chain, platform: PckChain { leaf, ca, root }, collateral };
 	evidence.judge(question, checks)
+}
+
+/// Which collateral a quote needs, according to the certificate of its platform's key. Nothing of it
+/// is verified.
+///
+/// # Errors
+///
+/// What cannot be read.
+pub fn collateral_key(quote: &[u8]) -> Result<CollateralKey, Failure> {
+	let quote = Quote::parse(quote).map_err(|fault| Failure::new(Check::Layout, fault))?;
+	let of = |at| move |fault| Failure::new(Check::CertificateLayout(at), fault);
+	let chain = pem::certificates(quote.certificates).map_err(of(0))?;
+	let [leaf, ca, _] = chain.as_slice() else {
+		return Err(Failure::new(Check::Root, Fault::Missing));
+	};
+	let leaf = Certificate::parse(leaf).map_err(of(0))?;
+	let ca = Certificate::parse(ca).map_err(of(1))?;
+	let ca = ca
+		.common_name()
+		.and_then(PckCaKind::of)
+		.ok_or(Failure::new(Check::CertificateAuthority(1), Fault::Mismatch))?;
+	let pck = Pck::read(&leaf).map_err(of(0))?;
+	let tee = match quote.body {
+		Body::Tdx(_) => Tee::Tdx,
+		Body::Sgx(_) => Tee::Sgx,
+	};
+	Ok(CollateralKey { fmspc: pck.fmspc, tee, ca })
 }
 
 /// What could be read.
@@ -139,18 +183,17 @@ impl Evidence<'_, '_> {
 
 	fn judge(&self, question: &Question<'_>, checks: &mut Checks) -> Result<Claims, Failure> {
 		self.check_bindings(checks)?;
-		let root = Digest256(self.platform.root.sha256());
-		let trusted = question.policy.roots.intel.contains(&root);
-		checks.require(Check::Root, trusted, Fault::NotTrusted)?;
+		question.check_root(self.chain, &question.policy.roots.intel, checks)?;
 		let current = match &self.collateral {
 			Some(collateral) => collateral.check_dates(question.now, checks)?,
 			None => Window::ALWAYS,
 		};
 		checks.note(Check::ReportSignature, self.verify_quote())?;
 		checks.note(Check::QeReportSignature, self.verify_qe_report())?;
-		let chain = verify_chain(self.chain, ChainRules::default(), question.now, checks)?;
+		let chain = verify_chain(self.chain, ChainRules::default(), question, checks)?;
 		if let Some(collateral) = &self.collateral {
-			collateral.check_signatures(&self.platform, checks)?;
+			let PckChain { ca, root, .. } = self.platform;
+			collateral.check_signatures(ca, root, question.known.collateral, checks)?;
 			collateral.check_revocation(&self.platform, checks)?;
 		}
 		let verdicts = self.collateral.as_ref().map(|collateral| self.verdicts(collateral));
@@ -164,7 +207,7 @@ impl Evidence<'_, '_> {
 		checks.require(Check::KeyBinding, self.binds_key(), Fault::Mismatch)?;
 		let leaf = self.platform.leaf.common_name() == Some(pck::PCK_NAME);
 		checks.require(Check::CertificateLayout(0), leaf, Fault::Mismatch)?;
-		let ca = self.platform.ca.common_name().and_then(PckCa::of);
+		let ca = self.platform.ca.common_name().and_then(PckCaKind::of);
 		checks.require(Check::CertificateAuthority(1), ca.is_some(), Fault::Mismatch)?;
 		let Some(collateral) = &self.collateral else {
 			for check in [
@@ -271,9 +314,13 @@ impl Evidence<'_, '_> {
 			}
 		});
 		checks.note(Check::TcbLevel, level)?;
+		if let Some(collateral) = &self.collateral {
+			collateral.check_number(policy, checks)?;
+		}
 		let measured = policy.accepts_measurement(self.quote.body.measurement());
 		checks.require(Check::Measurement, measured, Fault::NotAccepted)?;
-		question.check_revocation(self.chain, &claims.identity, checks)
+		let signers = self.collateral.iter().flat_map(Parsed::signers);
+		question.check_revocation(self.chain.iter().chain(signers), &claims.identity, checks)
 	}
 
 	fn identity(&self) -> Identity {
@@ -341,7 +388,7 @@ impl Evidence<'_, '_> {
 		if let Some(id) = &pck.platform_instance_id {
 			claims.fact("platform-instance-id", Hex(id));
 		}
-		if let Some(ca) = self.platform.ca.common_name().and_then(PckCa::of) {
+		if let Some(ca) = self.platform.ca.common_name().and_then(PckCaKind::of) {
 			claims.fact("pck-ca", ca.name());
 		}
 		let window = self.platform.leaf.window();

@@ -11,8 +11,6 @@ pub use document::{Document, Envelope, MAX_DOCUMENT_LEN};
 use super::{
 	check::{Check, Checks, Failure, Fault},
 	claims::{Claims, DebugStatus, Format, Hex, Identity, IdentityKind, Window},
-	crypto::{Hash, PublicKey},
-	policy::Digest256,
 	x509::{parse_chain, verify_chain, Certificate, ChainRules},
 	Question,
 };
@@ -47,11 +45,9 @@ pub fn verify(
 		.chain(document.cabundle.iter().rev().copied())
 		.collect();
 	let chain = parse_chain(&chain, checks)?;
-	let root = chain.last().map(|root| Digest256(root.sha256()));
-	let trusted = root.is_some_and(|root| question.policy.roots.nitro.contains(&root));
-	checks.require(Check::Root, trusted, Fault::NotTrusted)?;
+	question.check_root(&chain, &question.policy.roots.nitro, checks)?;
 	checks.note(Check::ReportSignature, verify_document(&envelope, &chain))?;
-	let valid = verify_chain(&chain, ChainRules::default(), question.now, checks)?;
+	let valid = verify_chain(&chain, ChainRules::default(), question, checks)?;
 	let claims = claims(&document, valid);
 	check_policy(&document, &claims, &chain, question, checks)?;
 	Ok(claims)
@@ -64,12 +60,8 @@ fn read(bytes: &[u8]) -> Result<(Envelope<'_>, Document<'_>), Fault> {
 }
 
 fn verify_document(envelope: &Envelope<'_>, chain: &[Certificate<'_>]) -> Result<(), Fault> {
-	match chain.first().ok_or(Fault::Missing)?.public_key()? {
-		key @ PublicKey::P384(_) => {
-			key.verify_fixed(Hash::Sha384, &envelope.signed()?, envelope.signature)
-		},
-		PublicKey::P256(_) | PublicKey::Rsa(_) => Err(Fault::UnknownAlgorithm),
-	}
+	let leaf = chain.first().ok_or(Fault::Missing)?;
+	leaf.verify_p384(&envelope.signed()?, envelope.signature)
 }
 
 /// Whether the enclave runs in debug mode.

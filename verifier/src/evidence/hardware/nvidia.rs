@@ -3,7 +3,10 @@
 //!
 //! The chain of a device goes from the key of its firmware (the leaf) over the key of its boot ROM,
 //! which only this one chip has, to the provisioner, the product and the maker's root. It never
-//! expires: only the policy's lists can end it. NVSwitches (LS10) report in the same form.
+//! expires: only the policy's lists can end it.
+//!
+//! NVSwitches (LS10) report in the same form. They are parts of a box with GPUs: they may stand
+//! beside one, and name no box alone.
 //!
 //! The firmware's digests mean something only next to the maker's reference values (RIM), which are
 //! the policy's to bring ([`Policy::gpu_measurements`](super::policy::Policy::gpu_measurements)). A
@@ -16,9 +19,8 @@ pub use report::{Report, MAX_REPORT_LEN};
 use super::{
 	check::{Check, Checks, Failure, Fault},
 	claims::{Claims, Format, Hex, Identity, IdentityKind, Window},
-	crypto::{Hash, PublicKey},
 	der::{universal, DerError, Reader},
-	policy::{Digest256, Policy},
+	policy::Policy,
 	x509::{parse_chain, verify_chain, Certificate, ChainRules},
 	Question,
 };
@@ -43,10 +45,9 @@ const DEVICE_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.133.5.4.1
 /// `id-sha384`.
 const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
 
-/// How the names of the boot ROMs of GPUs end.
-const GSP_BOOT_ROM: &str = " GSP BROM";
-/// How the names of the boot ROMs of switches end.
-const FSP_BOOT_ROM: &str = " FSP BROM";
+/// How the names of boot ROMs end, by the processor that runs them: of Hopper's GPUs GSP, of
+/// switches and of later GPUs FSP.
+const BOOT_ROMS: [&str; 2] = [" GSP BROM", " FSP BROM"];
 
 /// The reports of the GPUs of one box.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -91,9 +92,10 @@ pub fn verify(
 		checks.enter(part);
 		parts.push(device.claims(device.check_signatures(question, checks)?, question.policy));
 	}
+	let has_gpu = parts.iter().any(|part| part.identity.kind.names_box());
 	for ((part, device), claims) in numbered(&devices).zip(&parts) {
 		checks.enter(part);
-		device.check_policy(claims, question, checks)?;
+		device.check_policy(claims, has_gpu, question, checks)?;
 	}
 	checks.enter(None);
 	Ok(match <[Claims; 1]>::try_from(parts) {
@@ -245,7 +247,18 @@ impl<'a> Device<'a> {
 	/// The product, where the leaf's issuer is a boot ROM.
 	fn model(&self) -> Option<&str> {
 		let name = self.boot_rom();
-		name.strip_suffix(GSP_BOOT_ROM).or_else(|| name.strip_suffix(FSP_BOOT_ROM))
+		BOOT_ROMS.iter().find_map(|suffix| name.strip_suffix(suffix))
+	}
+
+	/// Whether it is a GPU, by its product, the model's first word: NVIDIA calls its GPUs by two
+	/// letters, the first a G, and three digits (GH100, GB202). Whatever else reports, as the switch
+	/// LS_10 does, is none.
+	fn is_gpu(&self) -> bool {
+		let product = self.model().and_then(|model| model.split(' ').next());
+		matches!(
+			product.map(str::as_bytes),
+			Some([b'G', b'A'..=b'Z', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9'])
+		)
 	}
 
 	/// The serial number of the boot ROM's certificate: NVIDIA gives each chip one. Keys of anything
@@ -253,7 +266,12 @@ impl<'a> Device<'a> {
 	fn identity(&self) -> Identity {
 		match (self.model(), self.certificate(1).map(Certificate::serial)) {
 			(Some(_), Ok(serial)) if !serial.is_empty() => {
-				Identity { kind: IdentityKind::NvidiaGpu, id: serial.to_vec() }
+				let kind = if self.is_gpu() {
+					IdentityKind::NvidiaGpu
+				} else {
+					IdentityKind::NvidiaSwitch
+				};
+				Identity { kind, id: serial.to_vec() }
 			},
 			_ => Identity { kind: IdentityKind::None, id: Vec::new() },
 		}
@@ -276,7 +294,7 @@ impl<'a> Device<'a> {
 			Some(fwid) if fwid == id.fwid => Ok(()),
 			Some(_) => Err(Fault::Mismatch),
 			// Switches do not report it; GPUs do.
-			None if self.boot_rom().ends_with(GSP_BOOT_ROM) => Err(Fault::Missing),
+			None if self.is_gpu() => Err(Fault::Missing),
 			None => Ok(()),
 		}
 	}
@@ -287,29 +305,30 @@ impl<'a> Device<'a> {
 		question: &Question<'_>,
 		checks: &mut Checks,
 	) -> Result<Window, Failure> {
-		let root = self.chain.last().map(|root| Digest256(root.sha256()));
-		let trusted = root.is_some_and(|root| question.policy.roots.nvidia.contains(&root));
-		checks.require(Check::Root, trusted, Fault::NotTrusted)?;
+		question.check_root(&self.chain, &question.policy.roots.nvidia, checks)?;
 		// One signature before many.
 		checks.note(Check::ReportSignature, self.verify_report())?;
-		verify_chain(&self.chain, ChainRules::default(), question.now, checks)
+		// Leaf and boot ROM are of one chip.
+		let rules = ChainRules { shared_from: 2, ..ChainRules::default() };
+		verify_chain(&self.chain, rules, question, checks)
 	}
 
 	fn verify_report(&self) -> Result<(), Fault> {
 		let Report { signed, signature, .. } = self.report;
-		match self.certificate(0)?.public_key()? {
-			key @ PublicKey::P384(_) => key.verify_fixed(Hash::Sha384, signed, signature),
-			PublicKey::P256(_) | PublicKey::Rsa(_) => Err(Fault::UnknownAlgorithm),
-		}
+		self.certificate(0)?.verify_p384(signed, signature)
 	}
 
 	fn check_policy(
 		&self,
 		claims: &Claims,
+		beside_gpu: bool,
 		question: &Question<'_>,
 		checks: &mut Checks,
 	) -> Result<(), Failure> {
-		let named = claims.identity.kind == IdentityKind::NvidiaGpu;
+		let named = match claims.identity.kind {
+			IdentityKind::NvidiaSwitch => beside_gpu,
+			kind => kind.names_box(),
+		};
 		checks.require(Check::BoxIdentity, named, Fault::NotAccepted)?;
 		checks.note(Check::Measurement, self.measurements_accepted(question.policy))?;
 		question.check_revocation(&self.chain, &claims.identity, checks)

@@ -122,6 +122,17 @@ pub struct Roots {
 	pub tpm: Vec<Digest256>,
 }
 
+impl Roots {
+	/// Whether a certificate, by its SHA-256, is itself one of the trusted.
+	pub fn pin(&self, sha256: &[u8; 32]) -> bool {
+		let Self { amd, intel, nvidia, nitro, tpm, android: _ } = self;
+		[amd, intel, nvidia, nitro, tpm]
+			.into_iter()
+			.flatten()
+			.any(|pinned| pinned.0 == *sha256)
+	}
+}
+
 /// What is accepted.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -143,6 +154,9 @@ pub struct Policy {
 	pub allow_attestation_key: bool,
 	/// Accept identities of cloud tenants.
 	pub allow_cloud: bool,
+	/// Accept keys of Android devices, which name a key and no device: one device can make as many as
+	/// it likes.
+	pub allow_android_key: bool,
 	/// Accept an unlocked boot loader.
 	pub allow_unlocked_boot: bool,
 	/// Accept a booted system that was not verified.
@@ -156,12 +170,21 @@ pub struct Policy {
 	pub min_snp_tcb: BTreeMap<String, SnpTcbFloor>,
 	/// Verdicts of Intel that are accepted.
 	pub tcb_statuses: Vec<TcbStatus>,
+	/// The least `tcbEvaluationDataNumber` of Intel's TCB info and of the quoting enclave's identity;
+	/// it rises with every recovery. 0 accepts all.
+	pub min_tcb_evaluation_data_number: u32,
+	/// The greatest such number that is accepted: Intel publishes numbers early, for those who update
+	/// before others must. `u32::MAX` accepts all.
+	pub max_tcb_evaluation_data_number: u32,
 	/// Least security level of an Android key.
 	pub min_android_level: SecurityLevel,
 	/// Least patch level of an Android system, YYYYMM; 0 accepts all.
 	pub min_android_patch: u32,
 	/// Accepted launch measurements (SEV-SNP, MRTD, MRENCLAVE, Nitro PCR0); empty accepts all.
 	pub measurements: Vec<HexBytes>,
+	/// Accepted launch measurements of Azure's firmware (HCL). Nothing else is compared with them,
+	/// and an Azure VM with nothing else; empty accepts no Azure VM.
+	pub azure_measurements: Vec<HexBytes>,
 	/// Accepted PCR values by index, SHA-256 bank; an index that is not here is not compared.
 	pub pcrs: BTreeMap<u8, Vec<HexBytes>>,
 	/// Accepted values of GPU measurements by index; an index that is not here is not compared.
@@ -234,15 +257,19 @@ impl Default for Policy {
 			allow_uncertified_tpm: false,
 			allow_attestation_key: false,
 			allow_cloud: false,
+			allow_android_key: false,
 			allow_unlocked_boot: false,
 			allow_unverified_boot: false,
 			allow_migration_agent: false,
 			max_vmpl: 0,
 			min_snp_tcb: BTreeMap::new(),
 			tcb_statuses: alloc::vec![TcbStatus::UpToDate, TcbStatus::SWHardeningNeeded],
+			min_tcb_evaluation_data_number: 0,
+			max_tcb_evaluation_data_number: u32::MAX,
 			min_android_level: SecurityLevel::TrustedEnvironment,
 			min_android_patch: 0,
 			measurements: Vec::new(),
+			azure_measurements: Vec::new(),
 			pcrs: BTreeMap::new(),
 			gpu_measurements: BTreeMap::new(),
 			revoked_serials: Vec::new(),
@@ -269,6 +296,11 @@ impl Policy {
 
 	/// Whether a launch measurement is accepted.
 	pub fn accepts_measurement(&self, digest: &[u8]) -> bool {
-		self.measurements.is_empty() || self.measurements.iter().any(|known| known.0 == digest)
+		accepts(&self.measurements, digest)
 	}
+}
+
+/// Whether a digest is in a list; an empty list accepts all.
+pub(super) fn accepts(list: &[HexBytes], digest: &[u8]) -> bool {
+	list.is_empty() || list.iter().any(|known| known.0 == digest)
 }

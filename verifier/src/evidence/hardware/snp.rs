@@ -17,8 +17,7 @@ pub use report::{Product, Report, Tcb, REPORT_LEN};
 use super::{
 	check::{Check, Checks, Failure, Fault},
 	claims::{Claims, DebugStatus, Format, Hex, Identity, IdentityKind, Window},
-	crypto::{Hash, PublicKey},
-	policy::Digest256,
+	policy::{self, HexBytes},
 	x509::{parse_chain, verify_chain, Certificate, ChainRules},
 	Question,
 };
@@ -54,12 +53,12 @@ pub fn verify(
 	let chain = chain_of(&evidence.leaf, &evidence.issuers, checks)?;
 	let evidence = Evidence::read(&evidence.report, report, &chain, checks)?;
 	question.check_nonce(&evidence.report.report_data, checks)?;
-	evidence.judge(question, checks)
+	evidence.judge(&question.policy.measurements, question, checks)
 }
 
 /// Verifies a report in all but its nonce, for formats that put something else into the report
 /// data. The caller must check [`Report::report_data`]: without that the report proves nothing about
-/// whoever sent it.
+/// whoever sent it. `measurements` are those that are accepted in place of the policy's.
 ///
 /// # Errors
 ///
@@ -68,13 +67,14 @@ pub fn verify_report<C: AsRef<[u8]>>(
 	report: &[u8],
 	leaf: &[u8],
 	issuers: &[C],
+	measurements: &[HexBytes],
 	question: &Question<'_>,
 	checks: &mut Checks,
 ) -> Result<(Claims, Report), Failure> {
 	let parsed = read_report(report, checks)?;
 	let chain = chain_of(leaf, issuers, checks)?;
 	let evidence = Evidence::read(report, parsed, &chain, checks)?;
-	let claims = evidence.judge(question, checks)?;
+	let claims = evidence.judge(measurements, question, checks)?;
 	Ok((claims, evidence.report))
 }
 
@@ -128,16 +128,19 @@ impl<'a> Evidence<'a> {
 	}
 
 	/// Everything but the nonce.
-	fn judge(&self, question: &Question<'_>, checks: &mut Checks) -> Result<Claims, Failure> {
+	fn judge(
+		&self,
+		measurements: &[HexBytes],
+		question: &Question<'_>,
+		checks: &mut Checks,
+	) -> Result<Claims, Failure> {
 		let endorsement = self.endorsement(checks)?;
 		self.check_bindings(&endorsement, checks)?;
-		let root = self.chain.last().map(|root| Digest256(root.sha256()));
-		let trusted = root.is_some_and(|root| question.policy.roots.amd.contains(&root));
-		checks.require(Check::Root, trusted, Fault::NotTrusted)?;
-		let valid = verify_chain(&self.chain, ChainRules::default(), question.now, checks)?;
+		question.check_root(&self.chain, &question.policy.roots.amd, checks)?;
+		let valid = verify_chain(&self.chain, ChainRules::default(), question, checks)?;
 		checks.note(Check::ReportSignature, self.verify_signature())?;
 		let claims = self.claims(&endorsement, valid);
-		self.check_policy(&endorsement, &claims, question, checks)?;
+		self.check_policy(&endorsement, &claims, measurements, question, checks)?;
 		Ok(claims)
 	}
 
@@ -187,10 +190,7 @@ impl<'a> Evidence<'a> {
 			self.bytes.split_at_checked(report::SIGNED_LEN).ok_or(Fault::Truncated)?;
 		let signature = report::signature(rest)?;
 		let leaf = self.chain.first().ok_or(Fault::Missing)?;
-		match leaf.public_key()? {
-			key @ PublicKey::P384(_) => key.verify_fixed(Hash::Sha384, signed, &signature),
-			PublicKey::P256(_) | PublicKey::Rsa(_) => Err(Fault::UnknownAlgorithm),
-		}
+		leaf.verify_p384(signed, &signature)
 	}
 
 	fn identity(&self, endorsement: &Endorsement<'_>) -> Identity {
@@ -214,6 +214,7 @@ impl<'a> Evidence<'a> {
 		&self,
 		endorsement: &Endorsement<'_>,
 		claims: &Claims,
+		measurements: &[HexBytes],
 		question: &Question<'_>,
 		checks: &mut Checks,
 	) -> Result<(), Failure> {
@@ -240,7 +241,7 @@ impl<'a> Evidence<'a> {
 			None => Err(Fault::NoReference),
 		};
 		checks.note(Check::TcbLevel, level)?;
-		let measured = policy.accepts_measurement(&report.measurement);
+		let measured = policy::accepts(measurements, &report.measurement);
 		checks.require(Check::Measurement, measured, Fault::NotAccepted)?;
 		question.check_revocation(&self.chain, &claims.identity, checks)
 	}

@@ -2,33 +2,77 @@
 //! without a maker's hardware.
 
 #![allow(clippy::unwrap_used, reason = "what cannot be made must fail loudly")]
+#![cfg_attr(not(test), allow(dead_code, reason = "the tests of this crate use what others do not"))]
 
-use super::crypto::{Hash, Scheme};
-use alloc::{vec, vec::Vec};
+pub(super) mod android;
+pub(super) mod azure;
+pub(super) mod dcap;
+pub mod made;
+pub(super) mod nitro;
+pub(super) mod nvidia;
+pub mod signatures;
+pub(super) mod snp;
+pub(super) mod tpm;
+
+use super::{
+	claims::Hex,
+	crypto::{Hash, Scheme},
+};
+use alloc::{format, string::String, vec, vec::Vec};
 use const_oid::ObjectIdentifier;
 use p256::ecdsa::signature::hazmat::PrehashSigner;
-use rand_chacha::{rand_core::SeedableRng, ChaCha8Rng};
+use rand_chacha::{
+	rand_core::{RngCore, SeedableRng},
+	ChaCha8Rng,
+};
 use rsa::{
-	pkcs1::EncodeRsaPublicKey,
+	pkcs1::{DecodeRsaPrivateKey, EncodeRsaPublicKey},
 	pkcs1v15, pss,
 	signature::{RandomizedSigner, SignatureEncoding, Signer},
 	traits::PublicKeyParts,
-	RsaPrivateKey,
+	PrivateKey,
 };
 use sha2::{Sha256, Sha384, Sha512};
-use std::sync::OnceLock;
 
 /// An instant at which everything made with [`CertSpec::new`] is valid: 2026-01-01T00:00:00Z.
-pub(super) const NOW: u64 = 1_767_225_600_000;
+pub const NOW: u64 = 1_767_225_600_000;
 
 const DAY: u64 = 86_400_000;
+
+/// What looks random to the library of RSA and is the same each time.
+pub(super) struct Seeded(ChaCha8Rng);
+
+impl Seeded {
+	pub(super) fn new(seed: u64) -> Self {
+		Self(ChaCha8Rng::seed_from_u64(seed))
+	}
+}
+
+impl rsa::rand_core::TryRng for Seeded {
+	type Error = core::convert::Infallible;
+
+	fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+		Ok(self.0.next_u32())
+	}
+
+	fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+		Ok(self.0.next_u64())
+	}
+
+	fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+		self.0.fill_bytes(bytes);
+		Ok(())
+	}
+}
+
+impl rsa::rand_core::TryCryptoRng for Seeded {}
 
 /// A key that signs.
 #[derive(Clone)]
 pub(super) enum Key {
 	P256(p256::ecdsa::SigningKey),
 	P384(p384::ecdsa::SigningKey),
-	Rsa(RsaPrivateKey),
+	Rsa(PrivateKey),
 }
 
 impl Key {
@@ -42,16 +86,19 @@ impl Key {
 		Key::P384(p384::ecdsa::SigningKey::from_slice(&[number; 48]).unwrap())
 	}
 
-	/// An RSA-2048 key; the same one at each call.
+	/// An RSA-2048 key.
 	pub(super) fn rsa2048() -> Self {
-		static KEY: OnceLock<RsaPrivateKey> = OnceLock::new();
-		Key::Rsa(KEY.get_or_init(|| rsa(1, 2_048)).clone())
+		Key::Rsa(PrivateKey::from_pkcs1_der(include_bytes!("testing/rsa-1.der")).unwrap())
 	}
 
 	/// Another RSA-2048 key.
 	pub(super) fn other_rsa2048() -> Self {
-		static KEY: OnceLock<RsaPrivateKey> = OnceLock::new();
-		Key::Rsa(KEY.get_or_init(|| rsa(2, 2_048)).clone())
+		Key::Rsa(PrivateKey::from_pkcs1_der(include_bytes!("testing/rsa-2.der")).unwrap())
+	}
+
+	/// An RSA-4096 key.
+	pub(super) fn rsa4096() -> Self {
+		Key::Rsa(PrivateKey::from_pkcs1_der(include_bytes!("testing/rsa-4096.der")).unwrap())
 	}
 
 	/// `SubjectPublicKeyInfo` in DER.
@@ -83,7 +130,7 @@ impl Key {
 	/// Modulus of an RSA key, big endian.
 	pub(super) fn modulus(&self) -> Vec<u8> {
 		match self {
-			Key::Rsa(key) => key.n().to_bytes_be(),
+			Key::Rsa(key) => key.n().to_be_bytes().to_vec(),
 			_ => panic!("no RSA key"),
 		}
 	}
@@ -108,7 +155,7 @@ impl Key {
 			}
 			.to_vec(),
 			(Key::Rsa(key), Scheme::RsaPss(hash)) => {
-				let mut rng = ChaCha8Rng::seed_from_u64(7);
+				let mut rng = Seeded::new(7);
 				let key = key.clone();
 				match hash {
 					Hash::Sha256 => {
@@ -152,10 +199,6 @@ impl Key {
 			Key::Rsa(_) => Scheme::RsaPkcs1(Hash::Sha256),
 		}
 	}
-}
-
-fn rsa(seed: u64, bits: usize) -> RsaPrivateKey {
-	RsaPrivateKey::new(&mut ChaCha8Rng::seed_from_u64(seed), bits).unwrap()
 }
 
 /// What a certificate is to say.
@@ -359,7 +402,7 @@ fn time(millis: u64) -> Vec<u8> {
 		millis / 1_000,
 	))
 	.unwrap();
-	let text = std::format!(
+	let text = format!(
 		"{:04}{:02}{:02}{:02}{:02}{:02}Z",
 		moment.year(),
 		moment.month(),
@@ -374,4 +417,36 @@ fn time(millis: u64) -> Vec<u8> {
 	} else {
 		tlv(0x18, text.as_bytes())
 	}
+}
+
+/// The digits of base64 (RFC 4648, section 4).
+pub(super) const STANDARD: &[u8; 64] =
+	b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Those for names (section 5).
+pub(super) const URL_SAFE: &[u8; 64] =
+	b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Base64 with or without padding.
+pub(super) fn base64(bytes: &[u8], digits: &[u8; 64], padded: bool) -> String {
+	let mut out = String::new();
+	for chunk in bytes.chunks(3) {
+		let mut group = [0; 4];
+		group[1..1 + chunk.len()].copy_from_slice(chunk);
+		let bits = u32::from_be_bytes(group);
+		for at in 0..4 {
+			if at <= chunk.len() {
+				let digit = bits >> (18 - 6 * at) & 0x3f;
+				out.push(char::from(digits[usize::try_from(digit).unwrap()]));
+			} else if padded {
+				out.push('=');
+			}
+		}
+	}
+	out
+}
+
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+	format!("{}", Hex(bytes))
 }

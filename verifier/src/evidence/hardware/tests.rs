@@ -4,6 +4,7 @@
 
 mod android;
 mod azure;
+mod chains;
 mod common;
 mod dcap;
 mod nitro;

@@ -13,6 +13,12 @@
 //! endorsement key activated the credential, so the attestation key is in that TPM. With the seed
 //! anyone can compute this again. Without it [`Check::KeyBinding`] fails with [`Fault::Missing`].
 //!
+//! **Only an RSA-2048 endorsement key names a TPM.** A chip has a certified key for each algorithm
+//! that its maker chose, and every one of them would be another name of the same box. The profiles of
+//! TCG ask every TPM of a PC for one of RSA-2048 (EK Credential Profile, template L-1); keys of other
+//! algorithms and sizes are refused ([`Check::KeyBinding`], [`Fault::UnknownAlgorithm`]). A maker that
+//! certifies the high-range RSA-2048 key (template H-1) as well would still give a chip two names.
+//!
 //! What stays outside: that the verifier kept its part, and the credential itself, which the caller
 //! makes with a TPM library.
 
@@ -27,7 +33,7 @@ use super::{
 	check::{Check, Checks, Failure, Fault},
 	claims::{Claims, Format, Hex, Identity, IdentityKind},
 	crypto::{sha256, PublicKey},
-	policy::{Digest256, Policy},
+	policy::Policy,
 	x509::{parse_chain, verify_chain, Certificate, ChainRules},
 	Question,
 };
@@ -39,6 +45,9 @@ pub const MAX_PCRS: usize = 32;
 
 /// Length of a value of the SHA-256 bank.
 pub const PCR_LEN: usize = 32;
+
+/// The modulus of the endorsement key that every TPM has.
+const ENDORSEMENT_KEY_BITS: u32 = 2_048;
 
 /// Parts the nonces of credentials from every other hash.
 const CREDENTIAL_DOMAIN: &[u8] = b"armature/tpm-credential/1";
@@ -124,10 +133,8 @@ pub fn verify(
 			KeyOrigin::Endorsed(binding) => is_endorsed(&key, leaf, binding, question),
 		};
 		checks.note(Check::KeyBinding, binding)?;
-		let root = chain.last().map(|root| Digest256(root.sha256()));
-		let trusted = root.is_some_and(|root| question.policy.roots.tpm.contains(&root));
-		checks.require(Check::Root, trusted, Fault::NotTrusted)?;
-		claims.valid = verify_chain(&chain, ChainRules::default(), question.now, checks)?;
+		question.check_root(&chain, &question.policy.roots.tpm, checks)?;
+		claims.valid = verify_chain(&chain, ChainRules::default(), question, checks)?;
 		claims.identity = identity(&evidence.origin, kind, leaf);
 		describe(&mut claims, leaf);
 	}
@@ -167,6 +174,9 @@ fn is_endorsed(
 	let area = key.area.as_ref().ok_or(Fault::Missing)?;
 	if !area.is_attestation_key() || !certifies_endorsement_key(leaf) {
 		return Err(Fault::NotAccepted);
+	}
+	if !leaf.public_key()?.is_rsa(ENDORSEMENT_KEY_BITS) {
+		return Err(Fault::UnknownAlgorithm);
 	}
 	let seed = binding.credential_seed.as_ref().ok_or(Fault::Missing)?;
 	let nonce = question.nonce.ok_or(Fault::Missing)?;

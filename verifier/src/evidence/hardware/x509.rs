@@ -5,10 +5,13 @@
 use super::{
 	check::{Check, Checks, Failure, Fault},
 	claims::Window,
-	crypto::{sha256, PublicKey, Scheme},
+	crypto::{sha256, Hash, PublicKey, Scheme},
+	Question,
 };
 use alloc::vec::Vec;
+use codec::{Decode as ScaleDecode, DecodeWithMemTracking, Encode as ScaleEncode, MaxEncodedLen};
 use const_oid::ObjectIdentifier;
+use scale_info::TypeInfo;
 use x509_cert::{
 	certificate::TbsCertificate,
 	crl::TbsCertList,
@@ -174,6 +177,25 @@ impl<'a> Certificate<'a> {
 		issuer.verify_der(Scheme::of(&self.algorithm)?, self.tbs, self.signature)
 	}
 
+	/// Verifies an ECDSA signature of two big-endian halves over something else, where only keys of
+	/// P-384 with SHA-384 sign.
+	///
+	/// # Errors
+	///
+	/// [`Fault::UnknownAlgorithm`] for another key, as [`PublicKey::verify_fixed`].
+	pub fn verify_p384(&self, message: &[u8], signature: &[u8]) -> Result<(), Fault> {
+		match self.public_key()? {
+			key @ PublicKey::P384(_) => key.verify_fixed(Hash::Sha384, message, signature),
+			PublicKey::P256(_) | PublicKey::Rsa(_) => Err(Fault::UnknownAlgorithm),
+		}
+	}
+
+	/// What [`Issuer::sha256`] is of it under the key of `issuer`.
+	fn link(&self, issuer: &Certificate<'_>) -> [u8; 32] {
+		// DER tells its own length: the two cannot be cut elsewhere.
+		sha256(&[self.der, issuer.spki()].concat())
+	}
+
 	/// Whether it may issue certificates with `below` issuing certificates between it and the leaf.
 	fn may_issue(&self, below: usize) -> Result<(), Fault> {
 		let constraints = self.extension(BASIC_CONSTRAINTS).ok_or(Fault::NotAccepted)?;
@@ -232,17 +254,45 @@ pub struct ChainRules {
 	pub authority: bool,
 	/// Whether the dates of the root itself count. A pinned root is trusted for its key.
 	pub root_dates: bool,
+	/// The first certificate, counted from the leaf, that more than one box has. Signatures of those
+	/// from there on are remembered.
+	pub shared_from: usize,
 }
 
 impl Default for ChainRules {
 	fn default() -> Self {
-		Self { authority: true, root_dates: true }
+		Self { authority: true, root_dates: true, shared_from: 1 }
 	}
 }
 
-/// Verifies a chain, leaf first, root last: each link's issuer name, signature, authority and
-/// dates, and the root's own signature. Whether the root is trusted is the caller's to check
+/// An issuing certificate whose signature was found to hold.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	ScaleEncode,
+	ScaleDecode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct Issuer {
+	/// SHA-256 of the certificate in DER with the `SubjectPublicKeyInfo` of its issuer behind it: the
+	/// whole input of the check that need not be made again. A known certificate therefore cannot
+	/// stand in another chain, below another key.
+	pub sha256: [u8; 32],
+	/// The last instant of its dates, in milliseconds since 1970.
+	pub until: u64,
+}
+
+/// Verifies a chain, leaf first, root last: each link's issuer name, authority and dates, then each
+/// signature from the root's own down, which is not looked at where the policy pins the very root. Whether the root is trusted is the caller's to check
 /// ([`Check::Root`]). Returns the common window of the dates.
+///
+/// Signatures of issuing certificates that are in [`Known::issuers`](super::Known::issuers), or
+/// that held before in the same evidence, are not computed again.
 ///
 /// # Errors
 ///
@@ -250,30 +300,60 @@ impl Default for ChainRules {
 pub fn verify_chain(
 	chain: &[Certificate<'_>],
 	rules: ChainRules,
-	now: u64,
+	question: &Question<'_>,
 	checks: &mut Checks,
 ) -> Result<Window, Failure> {
 	let mut window = Window::ALWAYS;
 	let root_at = chain.len().saturating_sub(1);
-	for (at, certificate) in chain.iter().enumerate() {
+	let links: Vec<_> = chain
+		.iter()
+		.enumerate()
+		.map(|(at, certificate)| {
+			(at, certificate, chain.get(at.saturating_add(1)).unwrap_or(certificate))
+		})
+		.collect();
+	for &(at, certificate, issuer) in &links {
 		let index = u8::try_from(at).unwrap_or(u8::MAX);
-		let issuer = chain.get(at.saturating_add(1)).unwrap_or(certificate);
+		checks.consulted(certificate.sha256());
 		checks.require(
 			Check::CertificateIssuer(index),
 			certificate.names_issuer(issuer),
 			Fault::Mismatch,
 		)?;
-		let signature = issuer.public_key().and_then(|key| certificate.verify(&key));
-		checks.note(Check::CertificateSignature(index), signature)?;
 		if at > 0 && rules.authority {
 			let below = at.saturating_sub(1);
 			checks.note(Check::CertificateAuthority(index), certificate.may_issue(below))?;
 		}
 		if at < root_at || rules.root_dates {
 			let dates = certificate.window();
-			checks.note(Check::CertificateDates(index), dates.contains(now))?;
+			checks.note(Check::CertificateDates(index), dates.contains(question.now))?;
 			window = window.intersect(dates);
 		}
+	}
+	// From the root down: the first one that the maker did not sign ends the work, however many the
+	// sender made up below it.
+	for &(at, certificate, issuer) in links.iter().rev() {
+		let index = u8::try_from(at).unwrap_or(u8::MAX);
+		let signature = || issuer.public_key().and_then(|key| certificate.verify(&key));
+		// What is trusted byte for byte gains nothing by its own word.
+		if at == root_at && question.policy.roots.pin(&certificate.sha256()) {
+			checks.note(Check::CertificateSignature(index), Ok(()))?;
+			continue;
+		}
+		// A certificate of one box is seen once: to know it would save nothing.
+		let signature = if at < rules.shared_from {
+			signature()
+		} else {
+			let until = certificate.window().until;
+			let link = Issuer { sha256: certificate.link(issuer), until };
+			let known = question.known.issuers.contains(&link.sha256);
+			let outcome = if known || checks.verified(&link.sha256) { Ok(()) } else { signature() };
+			if outcome.is_ok() {
+				checks.issued(link);
+			}
+			outcome
+		};
+		checks.note(Check::CertificateSignature(index), signature)?;
 	}
 	Ok(window)
 }

@@ -83,7 +83,8 @@ fn amd_report_should_be_assembled_without_what_is_missing() {
 
 #[test]
 fn android_chain_should_be_sorted_and_hold() {
-	let mut policy = Policy::default();
+	// A key names no box, and is refused unless the policy says otherwise.
+	let mut policy = Policy { allow_android_key: true, ..Policy::default() };
 	trust_roots(&mut policy.roots, &ders(&["android root"])).unwrap();
 	let list = Part::AndroidStatus(b"{\"entries\":{}}".to_vec());
 	let names = ["android root, expired", "android attestation", "android root", "android leaf"];
@@ -92,7 +93,7 @@ fn android_chain_should_be_sorted_and_hold() {
 		assert_eq!(evidence.chain, ders(&["android leaf", "android attestation", "android root"]));
 		assert!(evidence.revocation.is_some());
 		assert_eq!(assembled.notes, ["certificates not used: Test Android Root"]);
-		let question = Question { policy: &policy, nonce: Some(b"abc"), now: NOW };
+		let question = Question::new(&policy, Some(b"abc"), NOW);
 		assert!(
 			hardware::verify(&assembled.evidence, &question, &mut Checks::stop_at_first()).is_ok()
 		);
@@ -100,7 +101,7 @@ fn android_chain_should_be_sorted_and_hold() {
 	// Alone, the expired certificate of the same key is used and refused for its date.
 	let names = ["android attestation", "android leaf", "android root, expired"];
 	let assembled = assemble(certificates(&names), &[], NOW, None).unwrap();
-	let question = Question { policy: &policy, nonce: None, now: NOW };
+	let question = Question::new(&policy, None, NOW);
 	assert_eq!(
 		hardware::verify(&assembled.evidence, &question, &mut Checks::stop_at_first()),
 		Err(Failure::new(Check::CertificateDates(2), Fault::Expired))

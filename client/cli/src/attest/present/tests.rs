@@ -9,12 +9,13 @@ use serde_json::{json, Value};
 const NOW: u64 = 1_767_225_600_000;
 
 fn view(parts: Vec<Part>, nonce: Option<&[u8]>, trusted: bool) -> View {
-	let mut policy = Policy::default();
+	// A key names no box, and is refused unless the policy says otherwise.
+	let mut policy = Policy { allow_android_key: true, ..Policy::default() };
 	if trusted {
 		trust_roots(&mut policy.roots, &[sample("android root")]).unwrap();
 	}
 	let assembled = assemble(parts, &[], NOW, None).unwrap();
-	let question = Question { policy: &policy, nonce, now: NOW };
+	let question = Question::new(&policy, nonce, NOW);
 	let mut checks = Checks::note_all();
 	let outcome = hardware::verify(&assembled.evidence, &question, &mut checks);
 	let files = vec![Given { path: "a.der".into(), recognised: "certificate (binary)".into() }];

@@ -19,8 +19,8 @@ pub const KEY_DESCRIPTION: ObjectIdentifier =
 /// The longest challenge of the format (KeyMint `IKeyMintDevice.aidl`, `ATTESTATION_CHALLENGE`).
 pub const MAX_CHALLENGE_LEN: usize = 128;
 
-/// Versions of the extension: Keymaster 2 to 4.1, KeyMint 1 to 4.
-const VERSIONS: [u32; 8] = [1, 2, 3, 4, 100, 200, 300, 400];
+/// Versions of the extension: Keymaster 2 to 4.1, KeyMint 1 to 5.
+const VERSIONS: [u32; 9] = [1, 2, 3, 4, 100, 200, 300, 400, 500];
 
 /// State of the booted system, `VerifiedBootState`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

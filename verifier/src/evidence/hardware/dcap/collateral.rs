@@ -6,15 +6,20 @@
 
 use super::{
 	super::{
-		check::Fault,
+		check::{Check, Checks, Failure, Fault},
+		claims::{Identity, IdentityKind, Window},
 		instant::parse_rfc3339,
-		policy::{from_hex, HexBytes},
-		x509::{Certificate, Crl, MAX_CRL_LEN},
+		policy::{from_hex, HexBytes, Policy},
+		x509::{verify_chain, Certificate, ChainRules, Crl, MAX_CRL_LEN},
+		Question,
 	},
+	pck::PckCaKind,
 	pem,
 	tcb::{QeIdentity, TcbInfo},
 };
 use alloc::{string::String, vec::Vec};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
 use serde::{
 	de::{DeserializeOwned, Error as _},
 	Deserialize, Deserializer, Serialize,
@@ -64,6 +69,161 @@ impl Collateral {
 		}
 		serde_json::from_slice(bytes).map_err(|_| Fault::Malformed)
 	}
+}
+
+/// What a quote is of.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	PartialOrd,
+	Ord,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub enum Tee {
+	/// An enclave.
+	#[codec(index = 0)]
+	Sgx,
+	/// A trust domain.
+	#[codec(index = 1)]
+	Tdx,
+}
+
+/// Which platforms a collateral is for.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	PartialOrd,
+	Ord,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct CollateralKey {
+	/// Family, model, stepping, platform and SKU.
+	pub fmspc: [u8; 6],
+	/// Enclaves and trust domains have TCB levels and quoting enclaves of their own.
+	pub tee: Tee,
+	/// Who issued the certificate of the platform's key, and therefore its revocation list.
+	pub ca: PckCaKind,
+}
+
+/// When the parts of a collateral were issued, in milliseconds since 1970.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct IssueDates {
+	/// Of the TCB info.
+	pub tcb_info: u64,
+	/// Of the identity of the quoting enclave.
+	pub qe_identity: u64,
+	/// Of the revocation list of platform keys.
+	pub pck_crl: u64,
+	/// Of the root's revocation list.
+	pub root_crl: u64,
+}
+
+impl IssueDates {
+	/// That of the newest part.
+	pub fn newest(&self) -> u64 {
+		self.parts().into_iter().max().unwrap_or_default()
+	}
+
+	/// Whether some part is newer than that of `other`, and none is older.
+	pub fn is_newer(&self, other: &Self) -> bool {
+		let pairs = || self.parts().into_iter().zip(other.parts());
+		pairs().all(|(own, others)| own >= others) && pairs().any(|(own, others)| own > others)
+	}
+
+	fn parts(&self) -> [u64; 4] {
+		[self.tcb_info, self.qe_identity, self.pck_crl, self.root_crl]
+	}
+}
+
+/// What a collateral says that was verified by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CollateralFacts {
+	/// Which platforms it is for.
+	pub key: CollateralKey,
+	/// `tcbEvaluationDataNumber` of the TCB info.
+	pub tcb_evaluation_data_number: u32,
+	/// `tcbEvaluationDataNumber` of the identity of the quoting enclave.
+	pub qe_evaluation_data_number: u32,
+	/// When its parts were issued.
+	pub issued: IssueDates,
+	/// When all of its parts hold.
+	pub valid: Window,
+}
+
+/// Verifies what can be verified without a quote: the root, the dates, every signature, that the
+/// root's list revokes no signer, and the policy's bounds. Certificates are counted in the chain of
+/// the CA that issues platform keys; what is wrong with another signer is a fault of what it signed.
+///
+/// # Errors
+///
+/// The check that ended the verification.
+pub fn verify_collateral(
+	collateral: &Collateral,
+	policy: &Policy,
+	now: u64,
+	checks: &mut Checks,
+) -> Result<CollateralFacts, Failure> {
+	let layout = |fault, checks: &mut Checks| checks.unreadable(Check::Layout, fault);
+	let decoded = Decoded::read(collateral).map_err(|fault| layout(fault, checks))?;
+	let parsed = Parsed::read(&decoded).map_err(|fault| layout(fault, checks))?;
+	checks.note(Check::Layout, Ok(()))?;
+	let chain = parsed.pck_crl_issuers.as_slice();
+	let [ca, root] = chain else {
+		let fault = if chain.len() < 2 { Fault::Missing } else { Fault::TooLarge };
+		return Err(checks.unreadable(Check::Root, fault));
+	};
+	let key = parsed.key(ca, checks)?;
+	let question = Question::new(policy, None, now);
+	question.check_root(chain, &policy.roots.intel, checks)?;
+	let dates = parsed.check_dates(now, checks)?;
+	let valid = verify_chain(chain, ChainRules::default(), &question, checks)?;
+	parsed.check_signatures(ca, root, false, checks)?;
+	for (at, certificate) in [(0, ca), (1, root)] {
+		let revoked = parsed.root_crl.revokes(certificate);
+		checks.require(Check::CertificateRevocation(at), !revoked, Fault::Revoked)?;
+	}
+	parsed.check_number(policy, checks)?;
+	let nobody = Identity { kind: IdentityKind::None, id: Vec::new() };
+	question.check_revocation(parsed.signers(), &nobody, checks)?;
+	let TcbInfo { tcb_evaluation_data_number, issue_date, .. } = decoded.tcb_info;
+	let issued = IssueDates {
+		tcb_info: issue_date,
+		qe_identity: decoded.qe_identity.issue_date,
+		pck_crl: parsed.pck_crl.window().from,
+		root_crl: parsed.root_crl.window().from,
+	};
+	Ok(CollateralFacts {
+		key,
+		tcb_evaluation_data_number,
+		qe_evaluation_data_number: decoded.qe_identity.tcb_evaluation_data_number,
+		issued,
+		valid: valid.intersect(dates),
+	})
 }
 
 /// A collateral out of its texts.
@@ -132,6 +292,25 @@ impl<'a> Parsed<'a> {
 			qe_issuers: certificates(&decoded.qe_issuers)?,
 			decoded,
 		})
+	}
+}
+
+impl Parsed<'_> {
+	/// Which platforms it is for.
+	fn key(&self, ca: &Certificate<'_>, checks: &mut Checks) -> Result<CollateralKey, Failure> {
+		let Decoded { tcb_info, qe_identity, .. } = self.decoded;
+		let (tee, quoting_enclave) = match tcb_info.id.as_str() {
+			"SGX" => (Tee::Sgx, "QE"),
+			"TDX" => (Tee::Tdx, "TD_QE"),
+			_ => return Err(checks.unreadable(Check::TcbInfoMatch, Fault::Malformed)),
+		};
+		let same = qe_identity.id == quoting_enclave;
+		checks.require(Check::QeIdentityMatch, same, Fault::Mismatch)?;
+		let ca = ca
+			.common_name()
+			.and_then(PckCaKind::of)
+			.ok_or_else(|| checks.unreadable(Check::CertificateAuthority(0), Fault::Mismatch))?;
+		Ok(CollateralKey { fmspc: tcb_info.fmspc, tee, ca })
 	}
 }
 

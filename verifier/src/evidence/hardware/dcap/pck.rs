@@ -6,7 +6,9 @@ use super::super::{
 	der::{universal, DerError, Element, Reader},
 	x509::Certificate,
 };
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use const_oid::ObjectIdentifier;
+use scale_info::TypeInfo;
 
 const SGX_EXTENSIONS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113741.1.13.1");
 const TCB: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113741.1.13.1.2");
@@ -15,20 +17,35 @@ const TCB: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113741.1.13.
 pub const PCK_NAME: &str = "Intel SGX PCK Certificate";
 
 /// The authorities that issue PCK certificates.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PckCa {
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	PartialOrd,
+	Ord,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub enum PckCaKind {
 	/// For platforms of one processor.
+	#[codec(index = 0)]
 	Processor,
 	/// For platforms that register with Intel, of one or more processors.
+	#[codec(index = 1)]
 	Platform,
 }
 
-impl PckCa {
+impl PckCaKind {
 	/// By `commonName`.
 	pub fn of(name: &str) -> Option<Self> {
 		match name {
-			"Intel SGX PCK Processor CA" => Some(PckCa::Processor),
-			"Intel SGX PCK Platform CA" => Some(PckCa::Platform),
+			"Intel SGX PCK Processor CA" => Some(PckCaKind::Processor),
+			"Intel SGX PCK Platform CA" => Some(PckCaKind::Platform),
 			_ => None,
 		}
 	}
@@ -36,8 +53,8 @@ impl PckCa {
 	/// For people.
 	pub fn name(self) -> &'static str {
 		match self {
-			PckCa::Processor => "processor",
-			PckCa::Platform => "platform",
+			PckCaKind::Processor => "processor",
+			PckCaKind::Platform => "platform",
 		}
 	}
 }

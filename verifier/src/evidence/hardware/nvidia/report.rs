@@ -80,7 +80,7 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-	/// Reads one. The lengths that it declares count: nothing may follow the signature.
+	/// Reads one. The lengths that it declares count: nothing but one zero may follow the signature.
 	///
 	/// # Errors
 	///
@@ -111,7 +111,11 @@ impl<'a> Report<'a> {
 		let signed = bytes.len().saturating_sub(fields.rest().len());
 		let signed = bytes.get(..signed).ok_or(Fault::Truncated)?;
 		let signature = fields.take(SIGNATURE_LEN)?;
-		fields.finish()?;
+		// Some tools copy one byte too many out of their buffer (nvtrust's own samples).
+		match fields.rest() {
+			[] | [0] => {},
+			_ => return Err(Fault::TrailingBytes),
+		}
 		Ok(Self { nonce, response_nonce, measurements, signed, signature, opaque })
 	}
 

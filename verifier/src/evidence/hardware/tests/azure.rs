@@ -8,67 +8,20 @@ use super::{
 		crypto::sha256,
 		policy::{from_hex, HexBytes, Policy},
 		snp::Report,
-		testing::{Key, NOW},
+		testing::{
+			azure::{around, made, made_with, runtime},
+			snp::{offset, policy_for, Made},
+			Key, NOW,
+		},
 		Question,
 	},
 	common::{failure, failures, refusal},
-	snp::made::{offset, policy_for, Made},
-	tpm::made::{signature, QuoteSpec},
 };
 use base64::{engine::general_purpose::URL_SAFE_NO_PAD, Engine};
 use proptest::prelude::*;
 use std::{format, string::String, vec, vec::Vec};
 
 mod vectors;
-
-/// Runtime claims with this attestation key.
-fn runtime(key: &Key) -> String {
-	let n = URL_SAFE_NO_PAD.encode(key.modulus());
-	format!(
-		r#"{{"keys":[{{"kid":"HCLEkPub","kty":"EC","crv":"P-256"}},{{"kid":"HCLAkPub","kty":"RSA","e":"AQAB","n":"{n}"}}],"vm-configuration":{{"console-enabled":true,"secure-boot":true,"vmUniqueId":"00112233-4455-6677-8899-AABBCCDDEEFF","new":[1]}},"user-data":"00ff"}}"#
-	)
-}
-
-/// An HCL report around an SNP report and runtime claims, with zeros up to 2,600 bytes.
-fn hcl(report: &[u8], runtime: &str) -> Vec<u8> {
-	let len = u32::try_from(runtime.len()).unwrap();
-	let mut out = b"HCLA".to_vec();
-	for field in [2, 32 + 1_184 + 20 + len, 2, 0, 0, 0, 0] {
-		out.extend(field.to_le_bytes());
-	}
-	out.extend(report);
-	for field in [20 + len, 1, 2, 1, len] {
-		out.extend(field.to_le_bytes());
-	}
-	out.extend(runtime.as_bytes());
-	out.resize(out.len().max(2_600), 0);
-	out
-}
-
-/// Evidence around an SNP report whose report data are those of the runtime claims.
-fn made_with(snp: Made, runtime: &str) -> AzureEvidence {
-	let data = [&sha256(runtime.as_bytes())[..], &[0; 32]].concat();
-	around(snp.put(offset::REPORT_DATA, &data), runtime)
-}
-
-/// Evidence around an SNP report as it is.
-fn around(snp: Made, runtime: &str) -> AzureEvidence {
-	let snp = snp.evidence();
-	let quote = QuoteSpec { firmware: 0x2020_0312_0012_0003, ..QuoteSpec::new(b"nonce") };
-	let attest = quote.attest();
-	AzureEvidence {
-		hcl_report: hcl(&snp.report, runtime),
-		vcek: snp.leaf,
-		issuers: snp.issuers,
-		signature: signature(&Key::rsa2048(), &attest)[6..].to_vec(),
-		attest,
-		pcrs: quote.pcrs,
-	}
-}
-
-pub(super) fn made() -> AzureEvidence {
-	made_with(Made::milan(), &runtime(&Key::rsa2048()))
-}
 
 /// Trusts our own AMD root and accepts a VM in a cloud.
 fn open() -> Policy {
@@ -79,11 +32,11 @@ fn open() -> Policy {
 /// The policy with the measurement of the firmware.
 fn knowing(policy: Policy) -> Policy {
 	let report = Report::parse(&Made::milan().evidence().report).unwrap();
-	Policy { measurements: vec![HexBytes(report.measurement.to_vec())], ..policy }
+	Policy { azure_measurements: vec![HexBytes(report.measurement.to_vec())], ..policy }
 }
 
 fn faults_under(evidence: &AzureEvidence, policy: &Policy) -> Vec<Failure> {
-	let question = Question { policy, nonce: Some(b"nonce"), now: NOW };
+	let question = Question::new(policy, Some(b"nonce"), NOW);
 	failures(|checks| verify(evidence, &question, checks))
 }
 
@@ -93,7 +46,7 @@ fn faults(evidence: &AzureEvidence) -> Vec<Failure> {
 
 fn accepted(evidence: &AzureEvidence) -> Claims {
 	let policy = open();
-	let question = Question { policy: &policy, nonce: Some(b"nonce"), now: NOW };
+	let question = Question::new(&policy, Some(b"nonce"), NOW);
 	verify(evidence, &question, &mut Checks::stop_at_first()).unwrap()
 }
 
@@ -157,10 +110,10 @@ fn cloud_should_be_refused_unless_allowed() {
 
 #[test]
 fn firmware_should_be_known() {
-	let unknown = Policy { measurements: vec![], ..open() };
+	let unknown = Policy { azure_measurements: vec![], ..open() };
 	let no_reference = [failure(Check::Measurement, Fault::NoReference)];
 	assert_eq!(faults_under(&made(), &unknown), no_reference);
-	let other = Policy { measurements: vec![HexBytes(vec![9; 48])], ..open() };
+	let other = Policy { azure_measurements: vec![HexBytes(vec![9; 48])], ..open() };
 	assert_eq!(faults_under(&made(), &other), [failure(Check::Measurement, Fault::NotAccepted)]);
 }
 
@@ -191,7 +144,7 @@ fn report_should_be_the_firmwares_own_whatever_the_policy_accepts() {
 #[test]
 fn nonce_and_pcrs_should_be_those_of_the_quote() {
 	let policy = open();
-	let question = Question { policy: &policy, nonce: Some(b"another"), now: NOW };
+	let question = Question::new(&policy, Some(b"another"), NOW);
 	assert_eq!(
 		failures(|checks| verify(&made(), &question, checks)),
 		[failure(Check::Nonce, Fault::Mismatch)]
@@ -208,7 +161,12 @@ fn nonce_and_pcrs_should_be_those_of_the_quote() {
 
 #[test]
 fn launch_measurement_should_be_an_accepted_one() {
-	let with = |digest| Policy { measurements: vec![HexBytes(vec![digest; 48])], ..open() };
+	let with = |digest| Policy {
+		azure_measurements: vec![HexBytes(vec![digest; 48])],
+		// Those of other guests are not looked at.
+		measurements: vec![HexBytes(vec![8; 48])],
+		..open()
+	};
 	assert_eq!(faults_under(&made(), &with(7)), []);
 	assert_eq!(faults_under(&made(), &with(8)), [failure(Check::Measurement, Fault::NotAccepted)]);
 }
@@ -304,7 +262,7 @@ proptest! {
 		// The version has two values; nothing signs the headers.
 		prop_assume!(at != 4);
 		let policy = open();
-		let question = Question { policy: &policy, nonce: Some(b"nonce"), now: NOW };
+		let question = Question::new(&policy, Some(b"nonce"), NOW);
 		let found = refusal(|checks| verify(&evidence, &question, checks));
 		prop_assert_ne!(&evidence.hcl_report, &honest);
 		let expected = [

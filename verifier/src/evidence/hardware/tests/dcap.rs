@@ -2,7 +2,6 @@
 
 mod levels;
 mod made;
-pub(super) mod maker;
 
 use super::{
 	super::{
@@ -44,22 +43,22 @@ fn lenient() -> Policy {
 
 /// The claims, where every check holds.
 fn accept(evidence: &DcapEvidence, now: u64, policy: &Policy) -> Result<Claims, Failure> {
-	let question = Question { policy, nonce: None, now };
+	let question = Question::new(policy, None, now);
 	verify(evidence, &question, &mut Checks::stop_at_first())
 }
 
 fn failed(evidence: &DcapEvidence, now: u64, policy: &Policy) -> Vec<Failure> {
-	let question = Question { policy, nonce: None, now };
+	let question = Question::new(policy, None, now);
 	failures(|checks| verify(evidence, &question, checks))
 }
 
 fn refused(evidence: &DcapEvidence, now: u64, policy: &Policy) -> Failure {
-	let question = Question { policy, nonce: None, now };
+	let question = Question::new(policy, None, now);
 	refusal(|checks| verify(evidence, &question, checks))
 }
 
 fn claims_of(evidence: &DcapEvidence, now: u64, policy: &Policy) -> Claims {
-	let question = Question { policy, nonce: None, now };
+	let question = Question::new(policy, None, now);
 	verify(evidence, &question, &mut Checks::note_all()).unwrap()
 }
 
@@ -245,7 +244,7 @@ fn nonce_should_be_found_in_the_report_data() {
 	let now = at("2025-06-19T11:32:00Z");
 	let policy = lenient();
 	let ask = |nonce: &'static [u8]| {
-		let question = Question { policy: &policy, nonce: Some(nonce), now };
+		let question = Question::new(&policy, Some(nonce), now);
 		verify(&evidence, &question, &mut Checks::stop_at_first()).map(|_| ())
 	};
 	assert_eq!(ask(b"Hello, world!"), Ok(()));
@@ -281,7 +280,7 @@ fn window_should_be_exact_at_both_ends() {
 	for (evidence, now, policy) in all(&vectors) {
 		let window = claims_of(&evidence, now, &policy).valid;
 		let crypto = |now| {
-			let question = Question { policy: &policy, nonce: None, now };
+			let question = Question::new(&policy, None, now);
 			let mut checks = Checks::note_all();
 			verify(&evidence, &question, &mut checks).unwrap();
 			checks.holds(Side::Crypto)

@@ -4,122 +4,23 @@ use super::{
 	super::{
 		check::{Check, Checks, Failure, Fault, Side},
 		claims::{Claims, DebugStatus, Hex, IdentityKind},
-		crypto::{sha256, Hash},
+		crypto::sha256,
 		nitro::{verify, NitroEvidence, MAX_DOCUMENT_LEN},
 		policy::{Digest256, HexBytes, Policy},
-		testing::{CertSpec, Key, NOW},
+		testing::{
+			nitro::{
+				array, bytes, cbor, document, fields, fields_with, leaf_certificate, leaf_key, map,
+				parts, payload, pcrs, root_certificate, text, zone_certificate, Field, MODULE,
+				NONCE,
+			},
+			Key, NOW,
+		},
 		Question,
 	},
 	common::{at, failure, failures, pem, read_text, refusal, vectors},
 };
-use core::convert::Infallible;
-use minicbor::{encode::Error, Encoder};
 use proptest::prelude::*;
 use std::{format, vec, vec::Vec};
-
-pub(super) const NONCE: &[u8] = b"a nonce of the verifier";
-const MODULE: &str = "i-0123456789abcdef0-enc0123456789abcdef";
-/// `{ 1: -35 }`.
-const ES384: &[u8] = &[0xa1, 0x01, 0x38, 0x22];
-
-/// A key of the payload and its value, encoded.
-type Field = (&'static str, Vec<u8>);
-
-fn cbor(
-	write: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Result<(), Error<Infallible>>,
-) -> Vec<u8> {
-	let mut bytes = Vec::new();
-	write(&mut Encoder::new(&mut bytes)).unwrap();
-	bytes
-}
-
-fn bytes(content: &[u8]) -> Vec<u8> {
-	cbor(|e| e.bytes(content)?.ok())
-}
-
-fn text(content: &str) -> Vec<u8> {
-	cbor(|e| e.str(content)?.ok())
-}
-
-fn array(items: &[Vec<u8>]) -> Vec<u8> {
-	let header = cbor(|e| e.array(items.len().try_into().unwrap())?.ok());
-	[header, items.concat()].concat()
-}
-
-fn map(entries: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
-	let header = cbor(|e| e.map(entries.len().try_into().unwrap())?.ok());
-	let content = entries.iter().flat_map(|(key, value)| [key.clone(), value.clone()].concat());
-	header.into_iter().chain(content).collect()
-}
-
-fn pcrs(values: &[(u8, Vec<u8>)]) -> Vec<u8> {
-	let entries: Vec<_> = values
-		.iter()
-		.map(|(index, value)| (cbor(|e| e.u8(*index)?.ok()), bytes(value)))
-		.collect();
-	map(&entries)
-}
-
-fn leaf_key() -> Key {
-	Key::p384(3)
-}
-
-fn root_certificate() -> Vec<u8> {
-	let root = Key::p384(1);
-	CertSpec::new("root", "root").authority().sign(&root, &root)
-}
-
-fn zone_certificate() -> Vec<u8> {
-	CertSpec::new("zone", "root").authority().sign(&Key::p384(2), &Key::p384(1))
-}
-
-fn leaf_spec() -> CertSpec {
-	CertSpec { serial: vec![0x77], ..CertSpec::new("leaf", "zone") }
-}
-
-fn leaf_certificate(key: &Key) -> Vec<u8> {
-	leaf_spec().sign(key, &Key::p384(2))
-}
-
-/// The payload of an enclave that is not debugged.
-pub(super) fn fields() -> Vec<Field> {
-	vec![
-		("module_id", text(MODULE)),
-		("digest", text("SHA384")),
-		("timestamp", cbor(|e| e.u64(NOW)?.ok())),
-		("pcrs", pcrs(&[(0, vec![1; 48]), (1, vec![2; 48]), (2, vec![3; 48]), (3, vec![0; 48])])),
-		("certificate", bytes(&leaf_certificate(&leaf_key()))),
-		("cabundle", array(&[bytes(&root_certificate()), bytes(&zone_certificate())])),
-		("public_key", cbor(|e| e.null()?.ok())),
-		("user_data", bytes(b"ours")),
-		("nonce", bytes(NONCE)),
-	]
-}
-
-/// The fields with another value for one of them.
-fn fields_with(key: &'static str, value: Vec<u8>) -> Vec<Field> {
-	let mut fields = fields();
-	fields.retain(|(name, _)| *name != key);
-	fields.push((key, value));
-	fields
-}
-
-fn payload(fields: &[Field]) -> Vec<u8> {
-	let entries: Vec<_> = fields.iter().map(|(key, value)| (text(key), value.clone())).collect();
-	map(&entries)
-}
-
-/// The four parts of COSE_Sign1 of a payload.
-fn parts(payload: &[u8], key: &Key) -> [Vec<u8>; 4] {
-	let signed = array(&[text("Signature1"), bytes(ES384), bytes(&[]), bytes(payload)]);
-	let mut signature = key.sign_fixed(Hash::Sha384, &signed);
-	signature.resize(96, 0);
-	[bytes(ES384), map(&[]), bytes(payload), bytes(&signature)]
-}
-
-pub(super) fn document(fields: &[Field]) -> Vec<u8> {
-	array(&parts(&payload(fields), &leaf_key()))
-}
 
 fn policy() -> Policy {
 	let mut policy = Policy { allow_cloud: true, ..Policy::default() };
@@ -129,7 +30,7 @@ fn policy() -> Policy {
 
 fn judged(document: &[u8], policy: &Policy, checks: &mut Checks) -> Result<Claims, Failure> {
 	let evidence = NitroEvidence { document: document.to_vec() };
-	verify(&evidence, &Question { policy, nonce: Some(NONCE), now: NOW }, checks)
+	verify(&evidence, &Question::new(policy, Some(NONCE), NOW), checks)
 }
 
 fn refused(document: &[u8], policy: &Policy) -> Vec<Failure> {
@@ -265,7 +166,7 @@ fn instant_outside_the_dates_should_be_refused() {
 	let evidence = NitroEvidence { document: document(&fields()) };
 	let policy = policy();
 	for (now, fault) in [(0, Fault::NotYetValid), (2 * NOW, Fault::Expired)] {
-		let question = Question { policy: &policy, nonce: None, now };
+		let question = Question::new(&policy, None, now);
 		let found = failures(|checks| verify(&evidence, &question, checks));
 		let expected = [0, 1, 2].map(|at| failure(Check::CertificateDates(at), fault));
 		assert_eq!(found, expected);
@@ -410,7 +311,7 @@ fn on_real(
 	checks: &mut Checks,
 ) -> Result<Claims, Failure> {
 	let evidence = NitroEvidence { document: document.to_vec() };
-	verify(&evidence, &Question { policy, nonce, now }, checks)
+	verify(&evidence, &Question::new(policy, nonce, now), checks)
 }
 
 #[test]

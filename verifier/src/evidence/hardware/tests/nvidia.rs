@@ -4,144 +4,24 @@ use super::{
 	super::{
 		check::{Check, Checks, Failure, Fault, Side},
 		claims::{Claims, DebugStatus, Hex, IdentityKind},
-		crypto::{sha256, Hash},
+		crypto::sha256,
 		nvidia::{
 			verify, GpuEvidence, NvidiaEvidence, MAX_GPUS, MAX_GPU_CHAIN_LEN, MAX_REPORT_LEN,
 		},
 		policy::{from_hex, Digest256, HexBytes, Policy},
-		testing::{integer, octets, oid, sequence, CertSpec, Key, NOW},
+		testing::{
+			nvidia::{
+				boot_rom_key, device_id, root_certificate, Device, DEVICE_ID, FWID, HEADERS, NONCE,
+				SHA384, SIGNATURE,
+			},
+			CertSpec, Key, NOW,
+		},
 		Question,
 	},
 	common::{at, failure, failures, pem, read_text, refusal, vectors},
 };
 use proptest::prelude::*;
 use std::{format, vec, vec::Vec};
-
-const DEVICE_ID: &str = "2.23.133.5.4.1";
-const SHA384: &str = "2.16.840.1.101.3.4.2.2";
-pub(super) const NONCE: [u8; 32] = [7; 32];
-const FWID: [u8; 48] = [0xf1; 48];
-/// Bytes before the measurements: the request and the header of the response.
-const HEADERS: usize = 37 + 8;
-const SIGNATURE: usize = 96;
-
-/// What a device of our own says.
-#[derive(Clone)]
-pub(super) struct Device {
-	/// Number of its keys, from 1.
-	number: u8,
-	boot_rom: &'static str,
-	nonce: [u8; 32],
-	/// Index and digest of each block.
-	blocks: Vec<(u8, Vec<u8>)>,
-	/// Type and value of each field of the maker's own data.
-	fields: Vec<(u16, Vec<u8>)>,
-	leaf: CertSpec,
-	leaf_key: Key,
-}
-
-fn boot_rom_key(number: u8) -> Key {
-	Key::p384(0x40 + number)
-}
-
-/// `CompositeDeviceID`.
-fn device_id(issuer: &Key, hash: &str, fwid: &[u8]) -> Vec<u8> {
-	sequence(&[integer(&[1]), issuer.spki(), sequence(&[oid(hash), octets(fwid)])])
-}
-
-impl Device {
-	pub(super) fn gpu(number: u8) -> Self {
-		let boot_rom = "GH100 A01 GSP BROM";
-		let id = device_id(&boot_rom_key(number), SHA384, &FWID);
-		Self {
-			number,
-			boot_rom,
-			nonce: NONCE,
-			blocks: vec![(1, vec![0; 48]), (2, vec![2; 48]), (35, vec![3; 48])],
-			fields: vec![
-				(6, vec![0x00, 0x9f, 0x00, 0x96, 0x01, 0, 0, 0]),
-				(3, b"550.90.07\0".to_vec()),
-				(20, FWID.to_vec()),
-				(21, vec![0xaa]),
-				(11, vec![3]),
-			],
-			leaf: CertSpec::new("GH100 A01 GSP FMC LF", boot_rom).with(DEVICE_ID, id),
-			leaf_key: Key::p384(0x80 + number),
-		}
-	}
-
-	/// As LS10 switches report: text for the VBIOS, no digest of the firmware.
-	pub(super) fn switch(number: u8) -> Self {
-		let boot_rom = "LS_10 A01 FSP BROM";
-		let fields = vec![(6, b"96.10.73.00.01".to_vec()), (22, vec![0x66; 8])];
-		let leaf = CertSpec { issuer: boot_rom, ..Self::gpu(number).leaf };
-		Self { boot_rom, fields, leaf, ..Self::gpu(number) }
-	}
-
-	fn with_leaf(self, leaf: CertSpec) -> Self {
-		Self { leaf, ..self }
-	}
-
-	/// Request and response, not signed.
-	fn message(&self) -> Vec<u8> {
-		let record: Vec<u8> = self
-			.blocks
-			.iter()
-			.flat_map(|(index, digest)| {
-				let len = u16::try_from(digest.len()).unwrap();
-				let [low, high] = len.to_le_bytes();
-				let [outer_low, outer_high] = (len + 3).to_le_bytes();
-				[&[*index, 1, outer_low, outer_high, 1, low, high], digest.as_slice()].concat()
-			})
-			.collect();
-		let fields: Vec<u8> = self
-			.fields
-			.iter()
-			.flat_map(|(kind, value)| {
-				let len = u16::try_from(value.len()).unwrap();
-				[&kind.to_le_bytes(), &len.to_le_bytes(), value.as_slice()].concat()
-			})
-			.collect();
-		let blocks = u8::try_from(self.blocks.len()).unwrap();
-		let [low, middle, high, _] = u32::try_from(record.len()).unwrap().to_le_bytes();
-		let fields_len = u16::try_from(fields.len()).unwrap().to_le_bytes();
-		[
-			&[0x11, 0xe0, 0x01, 0xff],
-			&self.nonce[..],
-			&[0, 0x11, 0x60, 0, 0, blocks, low, middle, high],
-			&record,
-			&[0xb4; 32],
-			&fields_len,
-			&fields,
-		]
-		.concat()
-	}
-
-	fn chain(&self) -> Vec<Vec<u8>> {
-		let (root, ica) = (Key::p384(1), Key::p384(2));
-		let boot_rom = boot_rom_key(self.number);
-		let serial = vec![0x41, self.number];
-		vec![
-			self.leaf.sign(&self.leaf_key, &boot_rom),
-			CertSpec { serial, ..CertSpec::new(self.boot_rom, "ica").authority() }
-				.sign(&boot_rom, &ica),
-			CertSpec::new("ica", "root").authority().sign(&ica, &root),
-			root_certificate(),
-		]
-	}
-
-	pub(super) fn evidence(&self) -> GpuEvidence {
-		let mut report = self.message();
-		report.extend(self.leaf_key.sign_fixed(Hash::Sha384, &report));
-		report.resize(self.message().len() + SIGNATURE, 0);
-		GpuEvidence { report, chain: self.chain() }
-	}
-}
-
-fn root_certificate() -> Vec<u8> {
-	let root = Key::p384(1);
-	CertSpec::new("root", "root").authority().sign(&root, &root)
-}
 
 fn policy() -> Policy {
 	let mut policy = Policy::default();
@@ -151,7 +31,7 @@ fn policy() -> Policy {
 
 fn judged(gpus: &[GpuEvidence], policy: &Policy, checks: &mut Checks) -> Result<Claims, Failure> {
 	let evidence = NvidiaEvidence { gpus: gpus.to_vec() };
-	verify(&evidence, &Question { policy, nonce: Some(&NONCE), now: NOW }, checks)
+	verify(&evidence, &Question::new(policy, Some(&NONCE), NOW), checks)
 }
 
 fn accepted(gpus: &[GpuEvidence], policy: &Policy) -> Claims {
@@ -191,12 +71,67 @@ fn gpu_should_be_its_boot_rom() {
 
 #[test]
 fn switch_should_be_accepted_without_the_digest_of_its_firmware() {
-	let claims = accepted(&[Device::switch(1).evidence()], &policy());
+	let claims = accepted(&[Device::gpu(2).evidence(), Device::switch(1).evidence()], &policy());
+	let claims = &claims.parts[1];
 	assert_eq!(claims.model, "LS_10 A01");
-	assert_eq!(claims.identity.kind, IdentityKind::NvidiaGpu);
+	assert_eq!(claims.identity.kind, IdentityKind::NvidiaSwitch);
+	assert!(!claims.identity.kind.names_box());
 	assert_eq!(claims.firmware, "VBIOS 96.10.73.00.01");
 	assert_eq!(claims.tcb, 0x96_10_73_00_01);
-	assert_eq!(fact(&claims, "switch-pdi"), Some("6666666666666666"));
+	assert_eq!(fact(claims, "switch-pdi"), Some("6666666666666666"));
+}
+
+#[test]
+fn switches_alone_should_name_no_box() {
+	let switches = [Device::switch(1).evidence(), Device::switch(2).evidence()];
+	let unnamed = |part| Failure::in_part(part, Check::BoxIdentity, Fault::NotAccepted);
+	assert_eq!(refused(&switches, &policy()), [unnamed(0), unnamed(1)]);
+	let alone = [failure(Check::BoxIdentity, Fault::NotAccepted)];
+	assert_eq!(refused(&switches[..1], &policy()), alone);
+}
+
+#[test]
+fn gpu_should_report_the_digest_of_its_firmware_whoever_runs_its_boot_rom() {
+	// Blackwell's boot ROM runs on the FSP, as those of switches do.
+	let boot_rom = "GB100 A01 FSP BROM";
+	let leaf = CertSpec { issuer: boot_rom, ..Device::gpu(1).leaf };
+	let gpu = Device { boot_rom, leaf, ..Device::gpu(1) };
+	let claims = accepted(&[gpu.evidence()], &policy());
+	assert_eq!(claims.identity.kind, IdentityKind::NvidiaGpu);
+	assert_eq!(claims.model, "GB100 A01");
+	let mut silent = gpu;
+	silent.fields.retain(|(kind, _)| *kind != 20);
+	let found = refused(&[silent.evidence()], &policy());
+	assert_eq!(found, [failure(Check::KeyBinding, Fault::Missing)]);
+}
+
+#[test]
+fn products_that_are_not_called_as_gpus_are_should_name_no_box() {
+	for (boot_rom, is_gpu) in [
+		("GB202 A01 FSP BROM", true),
+		("GB20 A01 FSP BROM", false),
+		("GH100X A01 GSP BROM", false),
+		("NV_10 A01 FSP BROM", false),
+		("gh100 A01 GSP BROM", false),
+	] {
+		let leaf = CertSpec { issuer: boot_rom, ..Device::gpu(1).leaf };
+		let device = Device { boot_rom, leaf, ..Device::gpu(1) };
+		let failures = refused(&[device.evidence()], &policy());
+		let expected = failure(Check::BoxIdentity, Fault::NotAccepted);
+		assert_eq!(failures.is_empty(), is_gpu, "{boot_rom}");
+		assert!(is_gpu || failures == [expected], "{boot_rom}: {failures:?}");
+	}
+}
+
+#[test]
+fn issuers_of_several_should_be_verified_once() {
+	let gpus = [1, 2].map(|number| Device::gpu(number).evidence());
+	let mut checks = Checks::stop_at_first();
+	judged(&gpus, &policy(), &mut checks).unwrap();
+	// One authority, which more boxes have; two boot ROMs and two leaves, which none has. The root is
+	// pinned.
+	assert_eq!(checks.issuers().len(), 1);
+	assert_eq!(checks.certificates().len(), 6);
 }
 
 #[test]
@@ -330,7 +265,7 @@ fn instant_outside_the_dates_should_be_refused_and_the_rest_still_judged() {
 	let evidence = NvidiaEvidence { gpus: vec![Device::gpu(1).evidence()] };
 	let policy = policy();
 	for (now, fault) in [(0, Fault::NotYetValid), (2 * NOW, Fault::Expired)] {
-		let question = Question { policy: &policy, nonce: None, now };
+		let question = Question::new(&policy, None, now);
 		let mut checks = Checks::note_all();
 		verify(&evidence, &question, &mut checks).unwrap();
 		let expected = [0, 1, 2, 3].map(|at| failure(Check::CertificateDates(at), fault));
@@ -396,7 +331,13 @@ fn layout_should_be_that_of_spdm() {
 	}
 	let mut gpu = whole;
 	gpu.report.push(0);
-	assert_eq!(refused(&[gpu], &policy()), [failure(Check::Layout, Fault::TrailingBytes)]);
+	assert_eq!(refused(&[gpu.clone()], &policy()), [], "one byte too many, as some tools write");
+	for end in [&[1][..], &[0, 0]] {
+		let mut longer = gpu.clone();
+		longer.report.truncate(gpu.report.len() - 1);
+		longer.report.extend(end);
+		assert_eq!(refused(&[longer], &policy()), [failure(Check::Layout, Fault::TrailingBytes)]);
+	}
 }
 
 #[test]
@@ -464,7 +405,7 @@ fn on_hopper(
 ) -> Result<Claims, Failure> {
 	let policy = Policy::default();
 	let evidence = NvidiaEvidence { gpus: vec![gpu.clone()] };
-	verify(&evidence, &Question { policy: &policy, nonce, now: at(now) }, checks)
+	verify(&evidence, &Question::new(&policy, nonce, at(now)), checks)
 }
 
 const HOPPER_NOW: &str = "2024-10-01T00:00:00Z";
@@ -556,7 +497,7 @@ fn real_h100_should_be_refused_when_a_byte_of_its_report_is_flipped() {
 		assert_eq!(found, failure(Check::Layout, Fault::Truncated), "{keep} bytes");
 	}
 	let mut bad = gpu;
-	bad.report.push(0);
+	bad.report.extend([0, 0]);
 	let found = refusal(|checks| on_hopper(&bad, None, HOPPER_NOW, checks));
 	assert_eq!(found, failure(Check::Layout, Fault::TrailingBytes));
 }
@@ -586,7 +527,7 @@ fn real_h100_should_be_refused_when_its_serial_is_revoked() {
 		Policy { revoked_serials: serials.clone(), ..Policy::default() },
 		Policy { revoked_ids: serials, ..Policy::default() },
 	] {
-		let question = Question { policy: &policy, nonce: Some(&nonce), now: at(HOPPER_NOW) };
+		let question = Question::new(&policy, Some(&nonce), at(HOPPER_NOW));
 		let evidence = NvidiaEvidence { gpus: vec![gpu.clone()] };
 		let found = failures(|checks| verify(&evidence, &question, checks));
 		assert_eq!(found, [failure(Check::Revocation, Fault::Revoked)]);

@@ -1,16 +1,18 @@
 //! SEV-SNP: evidence of our own making, every rule both ways; real evidence is in `vectors`.
 
-pub(super) mod made;
 mod vectors;
 
-use self::made::{offset, policy_for, Made};
 use super::{
 	super::{
 		check::{Check, Checks, Failure, Fault, Side},
 		claims::{Claims, DebugStatus, IdentityKind},
 		policy::{HexBytes, Policy, SnpTcbFloor},
 		snp::{report, verify, verify_report, KeyKind, Product, Report, SnpEvidence, Tcb},
-		testing::{integer, octets, tlv, Key, NOW},
+		testing::{
+			integer, octets,
+			snp::{offset, policy_for, Made},
+			tlv, Key, NOW,
+		},
 		x509::MAX_CERTIFICATE_LEN,
 		Question,
 	},
@@ -23,7 +25,7 @@ const HARDWARE_ID: &str = "1.3.6.1.4.1.3704.1.4";
 const PRODUCT_NAME: &str = "1.3.6.1.4.1.3704.1.2";
 
 fn question(policy: &Policy) -> Question<'_> {
-	Question { policy, nonce: Some(b"nonce"), now: NOW }
+	Question::new(policy, Some(b"nonce"), NOW)
 }
 
 /// All failures under the default policy that trusts the evidence's own root.
@@ -130,10 +132,11 @@ fn every_check_should_be_listed_when_all_hold() {
 fn report_should_be_judged_without_its_nonce_when_another_format_asks() {
 	let evidence = Made::milan().evidence();
 	let policy = policy_for(&evidence);
-	let question = Question { policy: &policy, nonce: Some(b"another"), now: NOW };
+	let question = Question::new(&policy, Some(b"another"), NOW);
 	let SnpEvidence { report, leaf, issuers } = &evidence;
 	let mut checks = Checks::stop_at_first();
-	let (claims, report) = verify_report(report, leaf, issuers, &question, &mut checks).unwrap();
+	let (claims, report) =
+		verify_report(report, leaf, issuers, &[], &question, &mut checks).unwrap();
 	assert_eq!(&report.report_data[..5], b"nonce");
 	assert_eq!(claims.nonce, report.report_data);
 	assert!(checks.passed().all(|check| check != Check::Nonce));
@@ -144,7 +147,7 @@ fn nonce_should_be_the_one_that_was_asked_for() {
 	let evidence = Made::milan().evidence();
 	let policy = policy_for(&evidence);
 	let ask = |nonce| {
-		let question = Question { policy: &policy, nonce, now: NOW };
+		let question = Question::new(&policy, nonce, NOW);
 		failures(|checks| verify(&evidence, &question, checks))
 	};
 	let mismatch = [failure(Check::Nonce, Fault::Mismatch)];
@@ -447,11 +450,11 @@ fn certificates_should_be_there_in_order_and_trusted() {
 			failure(Check::CertificateAuthority(2), Fault::Mismatch),
 			failure(Check::Root, Fault::NotTrusted),
 			failure(Check::CertificateIssuer(0), Fault::Mismatch),
-			failure(Check::CertificateSignature(0), Fault::BadSignature),
 			failure(Check::CertificateIssuer(1), Fault::Mismatch),
-			failure(Check::CertificateSignature(1), Fault::BadSignature),
 			failure(Check::CertificateIssuer(2), Fault::Mismatch),
 			failure(Check::CertificateSignature(2), Fault::BadSignature),
+			failure(Check::CertificateSignature(1), Fault::BadSignature),
+			failure(Check::CertificateSignature(0), Fault::BadSignature),
 		]
 	);
 }
@@ -561,7 +564,7 @@ proptest! {
 	fn any_report_should_be_refused_without_panic(report in any_report()) {
 		let evidence = SnpEvidence { report, ..Made::milan().evidence() };
 		let policy = policy_for(&evidence);
-		let question = Question { policy: &policy, nonce: None, now: NOW };
+		let question = Question::new(&policy, None, NOW);
 		let failed = failures(|checks| verify(&evidence, &question, checks));
 		let read = Report::parse(&evidence.report).is_ok();
 		let expected = if read { Check::ReportSignature } else { Check::Layout };

@@ -1,17 +1,18 @@
 //! TPM 2.0: evidence of our own making, every rule both ways; real evidence is in `vectors`.
 
-pub(super) mod made;
 mod origin;
 mod vectors;
 
-use self::made::{name_of, public_area, signature, sized, uncertified, QuoteSpec, ATTESTATION};
 use super::{
 	super::{
 		check::{Check, Checks, Failure, Fault},
 		claims::{Claims, Hex, IdentityKind, Window},
 		crypto::{Hash, PublicKey, Scheme},
 		policy::{HexBytes, Policy},
-		testing::{Key, NOW},
+		testing::{
+			tpm::{name_of, public_area, signature, sized, uncertified, QuoteSpec, ATTESTATION},
+			Key, Seeded, NOW,
+		},
 		tpm::{
 			attest::MAX_ATTEST_LEN,
 			key::{MAX_KEY_LEN, MAX_SIGNATURE_LEN},
@@ -22,7 +23,6 @@ use super::{
 	common::{failure, failures, refusal},
 };
 use proptest::prelude::*;
-use rand_chacha::{rand_core::SeedableRng, ChaCha8Rng};
 use rsa::{
 	pss,
 	signature::{RandomizedSigner, SignatureEncoding},
@@ -40,7 +40,7 @@ fn quote() -> TpmEvidence {
 }
 
 fn faults_under(evidence: &TpmEvidence, policy: &Policy) -> Vec<Failure> {
-	let question = Question { policy, nonce: Some(b"nonce"), now: NOW };
+	let question = Question::new(policy, Some(b"nonce"), NOW);
 	failures(|checks| verify(evidence, &question, checks))
 }
 
@@ -50,7 +50,7 @@ fn faults(evidence: &TpmEvidence) -> Vec<Failure> {
 
 fn accepted(evidence: &TpmEvidence) -> Claims {
 	let policy = lenient();
-	let question = Question { policy: &policy, nonce: Some(b"nonce"), now: NOW };
+	let question = Question::new(&policy, Some(b"nonce"), NOW);
 	verify(evidence, &question, &mut Checks::stop_at_first()).unwrap()
 }
 
@@ -90,7 +90,7 @@ fn pss_should_hold_with_salt_of_either_length() {
 	let Key::Rsa(private) = &key else { panic!("an RSA key") };
 	let evidence = uncertified(&key, &QuoteSpec::new(b"nonce"));
 	let with_salt = |salt| {
-		let mut rng = ChaCha8Rng::seed_from_u64(1);
+		let mut rng = Seeded::new(1);
 		let signer = pss::SigningKey::<Sha256>::new_with_salt_len(private.clone(), salt);
 		let bytes = signer.sign_with_rng(&mut rng, &evidence.attest).to_vec();
 		let signature = [&[0x00, 0x16, 0x00, 0x0b][..], &sized(&bytes)].concat();
@@ -125,7 +125,7 @@ fn claims_should_say_what_the_quote_says() {
 #[test]
 fn every_check_should_be_listed_when_all_hold() {
 	let policy = lenient();
-	let question = Question { policy: &policy, nonce: Some(b"nonce"), now: NOW };
+	let question = Question::new(&policy, Some(b"nonce"), NOW);
 	let mut checks = Checks::note_all();
 	verify(&quote(), &question, &mut checks).unwrap();
 	let passed: BTreeSet<_> = checks.passed().map(Check::name).collect();
@@ -356,7 +356,7 @@ fn another_key_should_not_verify() {
 #[test]
 fn every_flipped_bit_and_truncation_should_be_refused() {
 	let policy = lenient();
-	let question = Question { policy: &policy, nonce: Some(b"nonce"), now: NOW };
+	let question = Question::new(&policy, Some(b"nonce"), NOW);
 	let refused = |evidence: &TpmEvidence| refusal(|checks| verify(evidence, &question, checks));
 	let honest = quote();
 	for at in 0..honest.attest.len() {

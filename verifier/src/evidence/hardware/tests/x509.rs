@@ -5,8 +5,10 @@ use super::{
 		check::{Check, Checks, Failure, Fault},
 		claims::Window,
 		crypto::{Hash, PublicKey, Scheme},
+		policy::Policy,
 		testing::{crl, CertSpec, Key, NOW},
 		x509::{parse_chain, verify_chain, Certificate, ChainRules, Crl, MAX_CERTIFICATE_LEN},
+		Question,
 	},
 	common::failure,
 };
@@ -36,7 +38,8 @@ fn chain_of(leaf: &CertSpec, middle: &CertSpec, root: &CertSpec) -> Vec<Vec<u8>>
 fn verified(chain: &[Vec<u8>], now: u64) -> Result<Window, Failure> {
 	let mut checks = Checks::stop_at_first();
 	let chain = parse_chain(chain, &mut checks)?;
-	verify_chain(&chain, ChainRules::default(), now, &mut checks)
+	let policy = Policy::default();
+	verify_chain(&chain, ChainRules::default(), &Question::new(&policy, None, now), &mut checks)
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{
 	attest::{sized, ALG_SHA256},
 };
 use alloc::vec::Vec;
-use rsa::{pss, signature::Verifier, traits::PublicKeyParts, RsaPublicKey};
+use rsa::{pss, signature::Verifier, traits::PublicKeyParts};
 use sha2::Sha256;
 
 /// The largest public key that is read, in any of its forms.
@@ -232,7 +232,11 @@ impl<'a> Signature<'a> {
 
 /// TPMs before revision 1.38, and those that are not in FIPS mode, fill the signature with salt
 /// (part 1, B.7).
-fn verify_longest_salt(key: &RsaPublicKey, message: &[u8], signature: &[u8]) -> Result<(), Fault> {
+fn verify_longest_salt(
+	key: &rsa::PublicKey,
+	message: &[u8],
+	signature: &[u8],
+) -> Result<(), Fault> {
 	let bad = |_| Fault::BadSignature;
 	// Digest, and two bytes that are always there (RFC 8017 9.1.1).
 	let salt = key.size().checked_sub(HALF + 2).ok_or(Fault::BadSignature)?;

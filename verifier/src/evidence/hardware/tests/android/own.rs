@@ -8,7 +8,10 @@ use super::{
 			claims::{DebugStatus, IdentityKind},
 			crypto::sha256,
 			policy::{Digest256, HexBytes, Policy, SecurityLevel},
-			testing::{integer, octets, sequence, tlv, CertSpec, Key, NOW},
+			testing::{
+				android::{boot, field, leaf_spec, number, Description, EXTENSION},
+				integer, octets, sequence, tlv, CertSpec, Key, NOW,
+			},
 			Question,
 		},
 		common::{failure, refusal},
@@ -17,95 +20,6 @@ use super::{
 };
 use proptest::prelude::*;
 use std::{format, string::String, sync::OnceLock, vec, vec::Vec};
-
-const EXTENSION: &str = "1.3.6.1.4.1.11129.2.1.17";
-
-/// `[number] EXPLICIT`.
-fn field(number: u32, value: &[u8]) -> Vec<u8> {
-	let tag = match number {
-		0..31 => vec![0xa0 | u8::try_from(number).unwrap()],
-		_ => vec![
-			0xbf,
-			0x80 | u8::try_from(number >> 7).unwrap(),
-			u8::try_from(number & 0x7f).unwrap(),
-		],
-	};
-	// Tag numbers from 31 to 127 have one digit; they are not used here.
-	assert!(!(31..=127).contains(&number));
-	[tag.as_slice(), &tlv(0, value)[1..]].concat()
-}
-
-fn number(value: u32) -> Vec<u8> {
-	integer(&value.to_be_bytes())
-}
-
-fn enumerated(value: u8) -> Vec<u8> {
-	tlv(0x0a, &[value])
-}
-
-/// What our own keystore says.
-#[derive(Clone)]
-struct Description {
-	version: u32,
-	levels: [u8; 2],
-	challenge: Vec<u8>,
-	/// Fields of the two lists in addition to those below.
-	software: Vec<Vec<u8>>,
-	hardware: Vec<Vec<u8>>,
-	origin: Option<u8>,
-	root_of_trust: Option<Vec<u8>>,
-	/// System, vendor, boot loader.
-	patches: [Option<u32>; 3],
-}
-
-impl Default for Description {
-	fn default() -> Self {
-		Self {
-			version: 300,
-			levels: [1, 1],
-			challenge: b"abc".to_vec(),
-			software: Vec::new(),
-			hardware: Vec::new(),
-			origin: Some(0),
-			root_of_trust: Some(boot(0xff, 0, true)),
-			patches: [Some(202_512), Some(20_251_205), Some(20_251_201)],
-		}
-	}
-}
-
-fn boot(locked: u8, state: u8, hash: bool) -> Vec<u8> {
-	let mut fields = vec![octets(&[7; 32]), tlv(0x01, &[locked]), enumerated(state)];
-	if hash {
-		fields.push(octets(&[8; 32]));
-	}
-	sequence(&fields)
-}
-
-impl Description {
-	fn encode(&self) -> Vec<u8> {
-		let mut hardware = vec![field(2, &number(3))];
-		hardware.extend(self.origin.map(|origin| field(702, &integer(&[origin]))));
-		hardware.extend(self.root_of_trust.as_ref().map(|boot| field(704, boot)));
-		for (tag, patch) in [706, 718, 719].into_iter().zip(self.patches) {
-			hardware.extend(patch.map(|patch| field(tag, &number(patch))));
-		}
-		hardware.extend(self.hardware.iter().cloned());
-		sequence(&[
-			number(self.version),
-			enumerated(self.levels[0]),
-			number(self.version),
-			enumerated(self.levels[1]),
-			octets(&self.challenge),
-			octets(&[]),
-			sequence(&self.software),
-			sequence(&hardware),
-		])
-	}
-}
-
-fn leaf_spec(description: &[u8]) -> CertSpec {
-	CertSpec::new("Android Keystore Key", "attestation").with(EXTENSION, description.to_vec())
-}
 
 /// The chain above a leaf, and the key that signs leaves.
 fn issuers() -> (Vec<Vec<u8>>, Key) {
@@ -142,7 +56,7 @@ pub(in super::super) fn specimen() -> AndroidEvidence {
 
 /// Trusts our root; strict otherwise.
 fn own_policy() -> Policy {
-	let mut policy = Policy::default();
+	let mut policy = Policy { allow_android_key: true, ..Policy::default() };
 	policy.roots.android = vec![Digest256(sha256(&Key::rsa2048().spki()))];
 	policy
 }
@@ -153,14 +67,14 @@ fn refusals(description: &Description, policy: &Policy) -> Vec<Failure> {
 
 #[test]
 fn own_chain_should_be_accepted_in_every_version() {
-	for version in [1, 2, 3, 4, 100, 200, 300, 400] {
+	for version in [1, 2, 3, 4, 100, 200, 300, 400, 500] {
 		let description = Description { version, ..Description::default() };
 		let claims = first(&evidence(&description), &own_policy(), NOW).unwrap();
 		assert_eq!(claims.identity.id, sha256(&Key::p256(4).spki()));
 		assert_eq!(claims.debug, DebugStatus::Disabled);
 		assert_eq!(claims.tcb, 202_512);
 	}
-	for version in [0, 5, 99, 101, 500] {
+	for version in [0, 5, 99, 101, 600] {
 		let description = Description { version, ..Description::default() };
 		let unknown = failure(Check::Layout, Fault::UnknownVersion(version));
 		assert_eq!(refusals(&description, &own_policy()), [unknown]);
@@ -299,7 +213,7 @@ fn longest_challenge_should_be_compared_whole() {
 	let evidence =
 		evidence(&Description { challenge: challenge.clone(), ..Description::default() });
 	let policy = own_policy();
-	let question = Question { policy: &policy, nonce: Some(&challenge), now: NOW };
+	let question = Question::new(&policy, Some(&challenge), NOW);
 	assert!(verify(&evidence, &question, &mut Checks::stop_at_first()).is_ok());
 	let question = Question { nonce: Some(&challenge[1..]), ..question };
 	assert_eq!(
@@ -334,9 +248,19 @@ fn attested_key_should_not_issue() {
 
 #[test]
 fn another_root_should_not_be_trusted() {
+	let policy = Policy { allow_android_key: true, ..Policy::default() };
 	assert_eq!(
-		all(&evidence(&Description::default()), &Policy::default(), NOW),
+		all(&evidence(&Description::default()), &policy, NOW),
 		[failure(Check::Root, Fault::NotTrusted)]
+	);
+}
+
+#[test]
+fn keys_should_be_accepted_as_such_only_where_no_box_is_asked_for() {
+	let policy = Policy { allow_android_key: false, ..own_policy() };
+	assert_eq!(
+		refusals(&Description::default(), &policy),
+		[failure(Check::BoxIdentity, Fault::NotAccepted)]
 	);
 }
 

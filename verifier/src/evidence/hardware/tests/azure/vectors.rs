@@ -52,19 +52,19 @@ fn open() -> Policy {
 	Policy {
 		allow_virtual_tpm: true,
 		allow_cloud: true,
-		measurements: vec![HexBytes(from_hex(FIRMWARE).unwrap())],
+		azure_measurements: vec![HexBytes(from_hex(FIRMWARE).unwrap())],
 		..Policy::default()
 	}
 }
 
 fn judged(evidence: &AzureEvidence, policy: &Policy, nonce: &[u8], when: &str) -> Vec<Failure> {
-	let question = Question { policy, nonce: Some(nonce), now: instant(when) };
+	let question = Question::new(policy, Some(nonce), instant(when));
 	failures(|checks| verify(evidence, &question, checks))
 }
 
 fn claims(evidence: &AzureEvidence) -> Claims {
 	let policy = open();
-	let question = Question { policy: &policy, nonce: Some(b"challenge"), now: instant(WHEN) };
+	let question = Question::new(&policy, Some(b"challenge"), instant(WHEN));
 	verify(evidence, &question, &mut Checks::stop_at_first()).unwrap()
 }
 
@@ -73,7 +73,7 @@ fn evidence_should_hold_end_to_end() {
 	let Some(evidence) = evidence() else { return };
 	assert_eq!(judged(&evidence, &open(), b"challenge", WHEN), []);
 	let policy = Policy::default();
-	let question = Question { policy: &policy, nonce: Some(b"challenge"), now: instant(WHEN) };
+	let question = Question::new(&policy, Some(b"challenge"), instant(WHEN));
 	let mut checks = Checks::note_all();
 	verify(&evidence, &question, &mut checks).unwrap();
 	assert!(checks.holds(Side::Crypto));
@@ -189,7 +189,7 @@ fn swapped_certificates_should_be_refused() {
 fn every_damaged_byte_should_be_refused() {
 	let Some(honest) = evidence() else { return };
 	let policy = open();
-	let question = Question { policy: &policy, nonce: Some(b"challenge"), now: instant(WHEN) };
+	let question = Question::new(&policy, Some(b"challenge"), instant(WHEN));
 	let refused = |evidence: &AzureEvidence| refusal(|checks| verify(evidence, &question, checks));
 	let mut seen = 0;
 	// Both headers, the runtime claims, what follows; every eighth byte of the report, which the

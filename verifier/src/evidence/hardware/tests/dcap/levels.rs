@@ -3,15 +3,18 @@
 use super::{
 	super::{
 		super::{
+			dcap::IssueDates,
 			policy::{Policy, TcbStatus},
-			testing::NOW,
+			testing::{
+				dcap::{components, extension, tcb_info, Maker, COMPONENTS, PPID},
+				NOW,
+			},
 			Check, Fault,
 		},
 		common::failure,
 	},
 	accept, claims_of, fact,
 	made::{faults, held, only, tdx, with_identity, with_info},
-	maker::{components, extension, tcb_info, Maker, COMPONENTS, PPID},
 };
 use std::{string::String, vec};
 
@@ -142,4 +145,22 @@ fn module_should_be_intels_of_its_version() {
 	assert_eq!(fact(&claims, "tdx-module"), "TDX_00");
 	maker.body[0] = 8;
 	only(&maker, Check::TcbLevel, Fault::NotAccepted);
+}
+
+#[test]
+fn collateral_should_be_newer_only_when_no_part_is_older() {
+	let of = |parts: [u64; 4]| {
+		let [tcb_info, qe_identity, pck_crl, root_crl] = parts;
+		IssueDates { tcb_info, qe_identity, pck_crl, root_crl }
+	};
+	let old = of([5, 5, 5, 5]);
+	assert_eq!(of([1, 9, 3, 4]).newest(), 9);
+	assert!(!old.is_newer(&old));
+	for at in 0..4 {
+		let mut parts = [5; 4];
+		parts[at] = 6;
+		assert!(of(parts).is_newer(&old));
+		parts[(at + 1) % 4] = 4;
+		assert!(!of(parts).is_newer(&old), "a revocation list must not go back");
+	}
 }

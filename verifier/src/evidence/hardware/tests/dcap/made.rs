@@ -6,14 +6,18 @@ use super::{
 			claims::DebugStatus,
 			dcap::{Collateral, DcapEvidence},
 			policy::{HexBytes, Policy},
-			testing::{crl, CertSpec, Key, NOW},
+			testing::{
+				crl,
+				dcap::{
+					ca_key, extension, pem, root_key, Kind, Maker, CA, COMPONENTS, DAY, PPID, ROOT,
+				},
+				CertSpec, Key, NOW,
+			},
 			Check, Claims, Failure, Fault, Format, Question, Window,
 		},
 		common::failure,
 	},
-	accept, fact, failed,
-	maker::{ca_key, extension, pem, root_key, Kind, Maker, CA, COMPONENTS, DAY, PPID, ROOT},
-	measured, refused,
+	accept, fact, failed, measured, refused,
 };
 use proptest::prelude::*;
 use std::{format, string::String, vec, vec::Vec};
@@ -464,7 +468,7 @@ fn nonce_should_be_the_whole_report_data() {
 	let maker = tdx();
 	let (evidence, policy) = (maker.build(), maker.policy());
 	let ask = |nonce: &[u8]| {
-		let question = Question { policy: &policy, nonce: Some(nonce), now: NOW };
+		let question = Question::new(&policy, Some(nonce), NOW);
 		super::verify(&evidence, &question, &mut super::Checks::stop_at_first()).map(|_| ())
 	};
 	assert_eq!(ask(&[0x42; 64]), Ok(()));

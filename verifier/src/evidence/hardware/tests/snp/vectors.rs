@@ -69,7 +69,7 @@ fn vlek_report(folder: &Path) -> SnpEvidence {
 
 fn accepted(evidence: &SnpEvidence, policy: &Policy, nonce: &str, now: &str) -> Claims {
 	let nonce = from_hex(nonce).unwrap();
-	let question = Question { policy, nonce: Some(&nonce), now: at(now) };
+	let question = Question::new(policy, Some(&nonce), at(now));
 	let mut checks = Checks::stop_at_first();
 	let claims = verify(evidence, &question, &mut checks).unwrap();
 	assert!(checks.holds(Side::Crypto) && checks.holds(Side::Policy));
@@ -78,7 +78,8 @@ fn accepted(evidence: &SnpEvidence, policy: &Policy, nonce: &str, now: &str) -> 
 
 /// All failures under the default policy, no nonce asked for.
 fn faults(evidence: &SnpEvidence, now: &str) -> Vec<Failure> {
-	let question = Question { policy: &Policy::default(), nonce: None, now: at(now) };
+	let policy = Policy::default();
+	let question = Question::new(&policy, None, at(now));
 	failures(|checks| verify(evidence, &question, checks))
 }
 
@@ -171,11 +172,12 @@ fn report_inside_a_vtpm_document_should_hold_without_its_nonce() {
 	let (hcl, leaf) = (part("hcl_report"), part("vcek"));
 	let now = at(VLEK_INSTANT);
 	// The nonce is the TPM's; the report data has something else.
-	let question = Question { policy: &Policy::default(), nonce: Some(b"challenge"), now };
+	let policy = Policy::default();
+	let question = Question::new(&policy, Some(b"challenge"), now);
 	let mut checks = Checks::stop_at_first();
 	let issuers = issuers(&folder, "milan");
 	let (claims, report) =
-		verify_report(&hcl[32..1_216], &leaf, &issuers, &question, &mut checks).unwrap();
+		verify_report(&hcl[32..1_216], &leaf, &issuers, &[], &question, &mut checks).unwrap();
 	let bound = "af2910341dd8108360e485f1b72494255190b9cdd5ccb44b73b883037cf99f21";
 	assert_eq!(report.report_data[..32], from_hex(bound).unwrap());
 	assert_eq!(claims.identity.kind, IdentityKind::AmdChip);
@@ -248,7 +250,7 @@ fn vlek_should_be_refused_when_its_issuer_or_instant_is_wrong() {
 	let Some(folder) = vectors() else { return };
 	let policy = Policy { allow_vlek: true, max_vmpl: 1, ..Policy::default() };
 	let faults = |evidence: &SnpEvidence, now| {
-		let question = Question { policy: &policy, nonce: None, now: at(now) };
+		let question = Question::new(&policy, None, at(now));
 		failures(|checks| verify(evidence, &question, checks))
 	};
 	let evidence = vlek_report(&folder);
@@ -310,8 +312,9 @@ fn roots_should_be_pinned_and_sign_their_issuers() {
 			assert!(pinned.contains(&Digest256(sha256(&chain[1]))), "{product}");
 			let mut checks = Checks::stop_at_first();
 			let parsed = parse_chain(chain, &mut checks).unwrap();
-			let now = at(INSTANT);
-			verify_chain(&parsed, ChainRules::default(), now, &mut checks).unwrap();
+			let policy = Policy::default();
+			let question = Question::new(&policy, None, at(INSTANT));
+			verify_chain(&parsed, ChainRules::default(), &question, &mut checks).unwrap();
 		}
 		let mut checks = Checks::stop_at_first();
 		let parsed = parse_chain(&asks, &mut checks).unwrap();
@@ -327,7 +330,9 @@ fn chain_file_should_hold_at_every_instant_of_its_window() {
 	let held = |now| {
 		let mut checks = Checks::stop_at_first();
 		let parsed = parse_chain(&chain, &mut checks).unwrap();
-		verify_chain(&parsed, ChainRules::default(), at(now), &mut checks)
+		let policy = Policy::default();
+		let question = Question::new(&policy, None, at(now));
+		verify_chain(&parsed, ChainRules::default(), &question, &mut checks)
 	};
 	let (from, until) = ("2020-10-22T18:24:20Z", "2045-10-22T17:23:05Z");
 	let window = Window { from: at(from), until: at(until) };
@@ -382,7 +387,7 @@ fn report_should_be_refused_when_instant_nonce_or_policy_is_another() {
 	let late = [failure(Check::CertificateDates(0), Fault::Expired)];
 	assert_eq!(faults(&evidence, "2030-01-24T17:58:27Z"), late);
 	let under = |policy: &Policy, nonce: &[u8]| {
-		let question = Question { policy, nonce: Some(nonce), now: at(INSTANT) };
+		let question = Question::new(policy, Some(nonce), at(INSTANT));
 		failures(|checks| verify(&evidence, &question, checks))
 	};
 	let nonce = from_hex(NONCE).unwrap();
@@ -421,7 +426,8 @@ fn flipped(at: usize) -> Failure {
 fn every_flipped_byte_of_a_report_should_be_refused() {
 	let Some(folder) = vectors() else { return };
 	let evidence = test_report(&folder);
-	let question = Question { policy: &Policy::default(), nonce: None, now: at(INSTANT) };
+	let policy = Policy::default();
+	let question = Question::new(&policy, None, at(INSTANT));
 	for at in 0..report::REPORT_LEN {
 		let mut bad = evidence.clone();
 		// A bit that means nothing in the key flags, so that the signature has to notice.
@@ -446,7 +452,8 @@ fn flipped_bits_should_break_the_signature_whatever_they_mean() {
 fn damaged_certificates_should_be_refused() {
 	let Some(folder) = vectors() else { return };
 	let evidence = test_report(&folder);
-	let question = Question { policy: &Policy::default(), nonce: None, now: at(INSTANT) };
+	let policy = Policy::default();
+	let question = Question::new(&policy, None, at(INSTANT));
 	let refused = |change: &dyn Fn(&mut Vec<u8>), which: usize| {
 		let mut bad = evidence.clone();
 		match which {

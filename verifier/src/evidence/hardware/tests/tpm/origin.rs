@@ -7,18 +7,21 @@ use super::{
 			claims::IdentityKind,
 			crypto::sha256,
 			policy::{HexBytes, Policy},
-			testing::{oid, sequence, CertSpec, Key, NOW},
+			testing::{
+				oid, sequence,
+				tpm::{
+					alt_name, attestation_spec, certified, chain, endorsed, endorsement_spec,
+					name_of, policy_for, public_area, replaced, uncertified, QuoteSpec, ALT_NAME,
+					ATTESTATION, ATTESTING, ENDORSEMENT, KEY_USAGE, PURPOSE, SEED,
+				},
+				CertSpec, Key, NOW,
+			},
 			tpm::{credential_nonce, verify, EndorsementBinding, KeyOrigin, TpmEvidence},
 			Question,
 		},
 		common::{failure, failures},
 	},
 	fact,
-	made::{
-		alt_name, attestation_spec, certified, chain, endorsed, endorsement_spec, name_of,
-		policy_for, public_area, replaced, uncertified, QuoteSpec, ALT_NAME, ATTESTATION,
-		ATTESTING, ENDORSEMENT, KEY_USAGE, PURPOSE, SEED,
-	},
 };
 use std::{vec, vec::Vec};
 
@@ -29,14 +32,14 @@ fn binding(fault: Fault) -> Vec<Failure> {
 /// Failures of a quote of a certified key, with a policy that trusts its root.
 fn certified_faults(evidence: &TpmEvidence) -> Vec<Failure> {
 	let policy = Policy { allow_attestation_key: true, ..policy_for(evidence) };
-	let question = Question { policy: &policy, nonce: Some(b"nonce"), now: NOW };
+	let question = Question::new(&policy, Some(b"nonce"), NOW);
 	failures(|checks| verify(evidence, &question, checks))
 }
 
 /// Failures of a quote beside an endorsement key, with the defaults and trust in its root.
 fn endorsed_faults(evidence: &TpmEvidence, nonce: &[u8]) -> Vec<Failure> {
 	let policy = policy_for(evidence);
-	let question = Question { policy: &policy, nonce: Some(nonce), now: NOW };
+	let question = Question::new(&policy, Some(nonce), NOW);
 	failures(|checks| verify(evidence, &question, checks))
 }
 
@@ -44,7 +47,7 @@ fn endorsed_faults(evidence: &TpmEvidence, nonce: &[u8]) -> Vec<Failure> {
 fn certified_key_should_hold_when_the_policy_accepts_such_identities() {
 	let evidence = certified(&attestation_spec());
 	let policy = Policy { allow_attestation_key: true, ..policy_for(&evidence) };
-	let question = Question { policy: &policy, nonce: Some(b"nonce"), now: NOW };
+	let question = Question::new(&policy, Some(b"nonce"), NOW);
 	let mut checks = Checks::stop_at_first();
 	let claims = verify(&evidence, &question, &mut checks).unwrap();
 	assert_eq!(claims.identity.kind, IdentityKind::TpmAttestationKey);
@@ -93,7 +96,7 @@ fn certificate_should_be_for_attestation_keys() {
 fn chain_should_end_in_a_trusted_root_at_this_instant() {
 	let evidence = certified(&attestation_spec());
 	let policy = Policy { allow_attestation_key: true, ..Policy::default() };
-	let question = Question { policy: &policy, nonce: Some(b"nonce"), now: NOW };
+	let question = Question::new(&policy, Some(b"nonce"), NOW);
 	assert_eq!(
 		failures(|checks| verify(&evidence, &question, checks)),
 		[failure(Check::Root, Fault::NotTrusted)]
@@ -124,7 +127,7 @@ fn revoked_certificate_or_key_should_be_refused() {
 			revoked_ids: id.map(HexBytes).into_iter().collect(),
 			..policy_for(&evidence)
 		};
-		let question = Question { policy: &policy, nonce: Some(b"nonce"), now: NOW };
+		let question = Question::new(&policy, Some(b"nonce"), NOW);
 		failures(|checks| verify(&evidence, &question, checks))
 	};
 	let revoked = [failure(Check::Revocation, Fault::Revoked)];
@@ -138,7 +141,7 @@ fn revoked_certificate_or_key_should_be_refused() {
 fn endorsed_key_should_hold_by_default() {
 	let (evidence, nonce) = endorsed(&endorsement_spec(), ATTESTATION);
 	let policy = policy_for(&evidence);
-	let question = Question { policy: &policy, nonce: Some(&nonce), now: NOW };
+	let question = Question::new(&policy, Some(&nonce), NOW);
 	let claims = verify(&evidence, &question, &mut Checks::stop_at_first()).unwrap();
 	assert_eq!(claims.identity.kind, IdentityKind::TpmEndorsementKey);
 	assert_eq!(claims.identity.id, sha256(&Key::other_rsa2048().spki()));
@@ -160,7 +163,7 @@ fn endorsement_should_be_proved_by_a_credential() {
 	assert_eq!(endorsed_faults(&with_seed(Some([1; 32])), &nonce), binding(Fault::Mismatch));
 	// Freshness was not asked for: nobody knows whether the nonce was a secret.
 	let policy = policy_for(&evidence);
-	let question = Question { policy: &policy, nonce: None, now: NOW };
+	let question = Question::new(&policy, None, NOW);
 	let unasked = failures(|checks| verify(&evidence, &question, checks));
 	assert_eq!(unasked, binding(Fault::Missing));
 }
@@ -279,7 +282,7 @@ fn certificate_should_tell_virtual_and_software_tpms() {
 			allow_uncertified_tpm: kind == none,
 			..policy_for(&evidence)
 		};
-		let question = Question { policy: &policy, nonce: Some(&nonce), now: NOW };
+		let question = Question::new(&policy, Some(&nonce), NOW);
 		let claims = verify(&evidence, &question, &mut Checks::stop_at_first()).unwrap();
 		assert_eq!(claims.identity.kind, kind);
 		assert_eq!(claims.identity.id.is_empty(), kind == none);
@@ -292,5 +295,25 @@ fn names_should_be_read_leniently() {
 		let spec = replaced(endorsement_spec(), ALT_NAME, Some(damaged));
 		let (evidence, nonce) = endorsed(&spec, ATTESTATION);
 		assert_eq!(endorsed_faults(&evidence, &nonce), []);
+	}
+}
+
+#[test]
+fn endorsement_keys_that_a_chip_has_besides_should_be_refused() {
+	// Each would be another name of the same TPM.
+	for ek in [Key::p256(6), Key::p384(6)] {
+		let area = public_area(&Key::p256(5), ATTESTATION);
+		let nonce = credential_nonce(&SEED, &sha256(&ek.spki()), &name_of(&area));
+		let ek_chain = chain(&endorsement_spec(), &ek);
+		let binding = EndorsementBinding { ek_chain, credential_seed: Some(SEED) };
+		let quote = uncertified(&Key::p256(5), &QuoteSpec::new(&nonce));
+		let evidence =
+			TpmEvidence { attestation_key: area, origin: KeyOrigin::Endorsed(binding), ..quote };
+		let policy = policy_for(&evidence);
+		let question = Question::new(&policy, Some(&nonce), NOW);
+		assert_eq!(
+			failures(|checks| verify(&evidence, &question, checks)),
+			[failure(Check::KeyBinding, Fault::UnknownAlgorithm)]
+		);
 	}
 }

@@ -45,13 +45,13 @@ fn open() -> Policy {
 }
 
 fn judged(evidence: &TpmEvidence, policy: &Policy, nonce: &[u8]) -> Vec<Failure> {
-	let question = Question { policy, nonce: Some(nonce), now: 0 };
+	let question = Question::new(policy, Some(nonce), 0);
 	failures(|checks| verify(evidence, &question, checks))
 }
 
 fn claims(evidence: &TpmEvidence) -> Claims {
 	let (policy, nonce) = (open(), nonce());
-	let question = Question { policy: &policy, nonce: Some(&nonce), now: 0 };
+	let question = Question::new(&policy, Some(&nonce), 0);
 	verify(evidence, &question, &mut Checks::stop_at_first()).unwrap()
 }
 
@@ -59,7 +59,7 @@ fn claims(evidence: &TpmEvidence) -> Claims {
 fn quote_should_hold_in_crypto_and_be_refused_by_policy() {
 	let Some(evidence) = evidence() else { return };
 	let (policy, nonce) = (Policy::default(), nonce());
-	let question = Question { policy: &policy, nonce: Some(&nonce), now: 0 };
+	let question = Question::new(&policy, Some(&nonce), 0);
 	let mut checks = Checks::note_all();
 	verify(&evidence, &question, &mut checks).unwrap();
 	assert!(checks.holds(Side::Crypto));
@@ -120,7 +120,7 @@ fn wrong_nonce_and_pcrs_should_be_refused() {
 fn every_damaged_byte_should_be_refused() {
 	let Some(honest) = evidence() else { return };
 	let (policy, nonce) = (open(), nonce());
-	let question = Question { policy: &policy, nonce: Some(&nonce), now: 0 };
+	let question = Question::new(&policy, Some(&nonce), 0);
 	let refused = |evidence: &TpmEvidence| refusal(|checks| verify(evidence, &question, checks));
 	let mut seen = 0;
 	for at in 0..honest.attest.len() {

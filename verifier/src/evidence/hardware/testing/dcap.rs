@@ -1,21 +1,22 @@
-//! Makes quotes and collateral under a root of our own.
+//! Quotes and collateral under a root of our own.
 
-use super::super::super::{
-	crypto::{sha256, Hash},
-	dcap::{Collateral, DcapEvidence},
-	policy::{Digest256, Policy},
-	testing::{crl, integer, octets, oid, sequence, tlv, CertSpec, Key, NOW},
+use super::{
+	super::{
+		crypto::{sha256, Hash},
+		dcap::{Collateral, DcapEvidence},
+		policy::{Digest256, Policy},
+	},
+	base64, crl, hex, integer, octets, oid, sequence, tlv, CertSpec, Key, NOW, STANDARD,
 };
-use base64::Engine;
-use std::{format, string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 
-pub(super) const DAY: u64 = 86_400_000;
-pub(super) const PPID: [u8; 16] = [0xa5; 16];
-pub(super) const COMPONENTS: [u8; 16] = [7, 7, 2, 2, 3, 1, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0];
-pub(super) const PCK_EXTENSION: &str = "1.2.840.113741.1.13.1";
-pub(super) const ROOT: &str = "Intel SGX Root CA";
-pub(super) const CA: &str = "Intel SGX PCK Platform CA";
-pub(super) const VENDOR: [u8; 16] = [
+pub(in super::super) const DAY: u64 = 86_400_000;
+pub(in super::super) const PPID: [u8; 16] = [0xa5; 16];
+pub(in super::super) const COMPONENTS: [u8; 16] = [7, 7, 2, 2, 3, 1, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0];
+pub(in super::super) const PCK_EXTENSION: &str = "1.2.840.113741.1.13.1";
+pub(in super::super) const ROOT: &str = "Intel SGX Root CA";
+pub(in super::super) const CA: &str = "Intel SGX PCK Platform CA";
+pub(in super::super) const VENDOR: [u8; 16] = [
 	0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07,
 ];
 
@@ -30,39 +31,39 @@ pub(in super::super) enum Kind {
 /// Everything that goes into a piece of evidence; signed when [`Maker::build`] is called.
 #[derive(Clone)]
 pub(in super::super) struct Maker {
-	pub(super) version: u16,
-	pub(super) kind: Kind,
-	pub(super) key_type: u16,
-	pub(super) vendor: [u8; 16],
-	pub(super) body: Vec<u8>,
-	pub(super) qe_report: Vec<u8>,
-	pub(super) auth_data: Vec<u8>,
+	pub(in super::super) version: u16,
+	pub(in super::super) kind: Kind,
+	pub(in super::super) key_type: u16,
+	pub(in super::super) vendor: [u8; 16],
+	pub(in super::super) body: Vec<u8>,
+	pub(in super::super) qe_report: Vec<u8>,
+	pub(in super::super) auth_data: Vec<u8>,
 	/// The key that the quoting enclave names, and the one that signs.
-	pub(super) attestation_key: Key,
-	pub(super) quote_signer: Key,
+	pub(in super::super) attestation_key: Key,
+	pub(in super::super) quote_signer: Key,
 	/// The key that the leaf certifies, and the one that signs.
-	pub(super) pck_key: Key,
-	pub(super) qe_signer: Key,
-	pub(super) extension: Option<Vec<u8>>,
-	pub(super) leaf: CertSpec,
-	pub(super) ca: CertSpec,
-	pub(super) root: CertSpec,
-	pub(super) tcb_signer: CertSpec,
+	pub(in super::super) pck_key: Key,
+	pub(in super::super) qe_signer: Key,
+	pub(in super::super) extension: Option<Vec<u8>>,
+	pub(in super::super) leaf: CertSpec,
+	pub(in super::super) ca: CertSpec,
+	pub(in super::super) root: CertSpec,
+	pub(in super::super) tcb_signer: CertSpec,
 	/// The key that the TCB signing certificate certifies, and the one that signs.
-	pub(super) tcb_key: Key,
-	pub(super) document_signer: Key,
-	pub(super) pck_crl: Vec<u8>,
-	pub(super) root_crl: Vec<u8>,
-	pub(super) tcb_info: String,
-	pub(super) qe_identity: String,
-	pub(super) padding: Vec<u8>,
+	pub(in super::super) tcb_key: Key,
+	pub(in super::super) document_signer: Key,
+	pub(in super::super) pck_crl: Vec<u8>,
+	pub(in super::super) root_crl: Vec<u8>,
+	pub(in super::super) tcb_info: String,
+	pub(in super::super) qe_identity: String,
+	pub(in super::super) padding: Vec<u8>,
 }
 
-pub(super) fn root_key() -> Key {
+pub(in super::super) fn root_key() -> Key {
 	Key::p256(1)
 }
 
-pub(super) fn ca_key() -> Key {
+pub(in super::super) fn ca_key() -> Key {
 	Key::p256(2)
 }
 
@@ -103,21 +104,21 @@ impl Maker {
 	}
 
 	/// The policy that trusts the root.
-	pub(super) fn policy(&self) -> Policy {
+	pub(in super::super) fn policy(&self) -> Policy {
 		let mut policy = Policy::default();
 		policy.roots.intel = vec![Digest256(sha256(&self.root_der()))];
 		policy
 	}
 
-	pub(super) fn root_der(&self) -> Vec<u8> {
+	pub(in super::super) fn root_der(&self) -> Vec<u8> {
 		self.root.sign(&root_key(), &root_key())
 	}
 
-	pub(super) fn ca_der(&self) -> Vec<u8> {
+	pub(in super::super) fn ca_der(&self) -> Vec<u8> {
 		self.ca.sign(&ca_key(), &root_key())
 	}
 
-	pub(super) fn leaf_der(&self) -> Vec<u8> {
+	pub(in super::super) fn leaf_der(&self) -> Vec<u8> {
 		let mut leaf = self.leaf.clone();
 		if let Some(value) = &self.extension {
 			leaf = leaf.with(PCK_EXTENSION, value.clone());
@@ -135,7 +136,7 @@ impl Maker {
 		out
 	}
 
-	pub(super) fn quote(&self) -> Vec<u8> {
+	pub(in super::super) fn quote(&self) -> Vec<u8> {
 		let mut out = self.header();
 		if self.version == 5 {
 			let kind: u16 = match self.kind {
@@ -166,15 +167,14 @@ impl Maker {
 		out
 	}
 
-	pub(super) fn collateral(&self) -> Collateral {
+	pub(in super::super) fn collateral(&self) -> Collateral {
 		let signing = pem(&[self.tcb_signer.sign(&self.tcb_key, &root_key()), self.root_der()]);
-		let sign = |text: &str| {
-			hex::encode(self.document_signer.sign_fixed(Hash::Sha256, text.as_bytes()))
-		};
+		let sign =
+			|text: &str| hex(&self.document_signer.sign_fixed(Hash::Sha256, text.as_bytes()));
 		Collateral {
 			pck_crl_issuer_chain: pem(&[self.ca_der(), self.root_der()]),
-			root_ca_crl: hex::encode(&self.root_crl),
-			pck_crl: hex::encode(&self.pck_crl),
+			root_ca_crl: hex(&self.root_crl),
+			pck_crl: hex(&self.pck_crl),
 			tcb_info_issuer_chain: signing.clone(),
 			tcb_info: self.tcb_info.clone(),
 			tcb_info_signature: sign(&self.tcb_info),
@@ -189,23 +189,23 @@ impl Maker {
 	}
 }
 
-fn typed(kind: u16, data: &[u8]) -> Vec<u8> {
+pub(in super::super) fn typed(kind: u16, data: &[u8]) -> Vec<u8> {
 	let mut out = kind.to_le_bytes().to_vec();
 	out.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
 	out.extend(data);
 	out
 }
 
-pub(super) fn pem(chain: &[Vec<u8>]) -> String {
+pub(in super::super) fn pem(chain: &[Vec<u8>]) -> String {
 	let text = |der: &Vec<u8>| {
-		let body = base64::engine::general_purpose::STANDARD.encode(der);
+		let body = base64(der, STANDARD, true);
 		format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
 	};
 	chain.iter().map(text).collect()
 }
 
 /// An enclave report with these attributes, bytes of its signer's digest, product and version.
-fn enclave(flags: u8, signer: u8, product: u16, svn: u16) -> Vec<u8> {
+pub(in super::super) fn enclave(flags: u8, signer: u8, product: u16, svn: u16) -> Vec<u8> {
 	let mut out = vec![0; 384];
 	out[48] = flags;
 	out[64..96].fill(0x6d);
@@ -216,7 +216,7 @@ fn enclave(flags: u8, signer: u8, product: u16, svn: u16) -> Vec<u8> {
 	out
 }
 
-fn domain(kind: Kind) -> Vec<u8> {
+pub(in super::super) fn domain(kind: Kind) -> Vec<u8> {
 	let mut out = vec![0; if kind == Kind::Td15 { 648 } else { 584 }];
 	out[..3].copy_from_slice(&[6, 1, 3]);
 	out[16..64].fill(0x5b);
@@ -231,12 +231,17 @@ fn domain(kind: Kind) -> Vec<u8> {
 	out
 }
 
-fn member(arcs: &str, value: Vec<u8>) -> Vec<u8> {
+pub(in super::super) fn member(arcs: &str, value: Vec<u8>) -> Vec<u8> {
 	sequence(&[oid(&format!("{PCK_EXTENSION}.{arcs}")), value])
 }
 
 /// The extension of a PCK certificate, without the parts whose arcs are in `without`.
-pub(super) fn extension(ppid: &[u8], components: &[u8], pce_svn: u8, without: &[&str]) -> Vec<u8> {
+pub(in super::super) fn extension(
+	ppid: &[u8],
+	components: &[u8],
+	pce_svn: u8,
+	without: &[&str],
+) -> Vec<u8> {
 	let mut tcb = Vec::new();
 	let mut parts = Vec::new();
 	let put = |list: &mut Vec<Vec<u8>>, arcs: &str, value: Vec<u8>| {
@@ -260,7 +265,7 @@ pub(super) fn extension(ppid: &[u8], components: &[u8], pce_svn: u8, without: &[
 }
 
 /// A list of components as JSON.
-pub(super) fn components(svn: &[u8]) -> String {
+pub(in super::super) fn components(svn: &[u8]) -> String {
 	let mut all = [0; 16];
 	all[..svn.len()].copy_from_slice(svn);
 	let texts: Vec<_> = all.iter().map(|svn| format!("{{\"svn\":{svn}}}")).collect();
@@ -268,7 +273,7 @@ pub(super) fn components(svn: &[u8]) -> String {
 }
 
 /// Two levels: UpToDate is what a new maker's platform has exactly, OutOfDate is one microcode below.
-pub(super) fn tcb_info(tdx: bool) -> String {
+pub(in super::super) fn tcb_info(tdx: bool) -> String {
 	let level = |sgx: &[u8], least: &[u8], date: &str, status: &str, more: &str| {
 		let tdx = if tdx {
 			format!(",\"tdxtcbcomponents\":{}", components(least))
@@ -313,7 +318,7 @@ pub(super) fn tcb_info(tdx: bool) -> String {
 	)
 }
 
-pub(super) fn qe_identity(tdx: bool) -> String {
+pub(in super::super) fn qe_identity(tdx: bool) -> String {
 	let (id, product) = if tdx { ("TD_QE", 2) } else { ("QE", 1) };
 	format!(
 		"{{\"id\":\"{id}\",\"version\":2,\"issueDate\":\"2025-12-21T00:00:00Z\",\

@@ -1,12 +1,14 @@
 //! TPM quotes of our own making.
 
-use super::super::super::{
-	crypto::{sha256, Hash, Scheme},
-	policy::{Digest256, Policy, Roots},
-	testing::{oid, sequence, tlv, CertSpec, Key},
-	tpm::{credential_nonce, EndorsementBinding, KeyOrigin, Pcrs, TpmEvidence},
+use super::{
+	super::{
+		crypto::{sha256, Hash, Scheme},
+		policy::{Digest256, Policy, Roots},
+		tpm::{credential_nonce, EndorsementBinding, KeyOrigin, Pcrs, TpmEvidence},
+	},
+	oid, sequence, tlv, CertSpec, Key,
 };
-use std::{vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
 /// fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, restricted, sign.
 pub(in super::super) const ATTESTATION: u32 = 0x0005_0072;
@@ -17,11 +19,11 @@ pub(in super::super) const CHIP_FIRMWARE: u64 = 0x0007_0055_0011_4600;
 pub(in super::super) const SEED: [u8; 32] = [0x5e; 32];
 
 /// An extended key usage.
-pub(super) const PURPOSE: &str = "2.5.29.37";
-pub(super) const ENDORSEMENT: &str = "2.23.133.8.1";
-pub(super) const ATTESTING: &str = "2.23.133.8.3";
-pub(super) const KEY_USAGE: &str = "2.5.29.15";
-pub(super) const ALT_NAME: &str = "2.5.29.17";
+pub(in super::super) const PURPOSE: &str = "2.5.29.37";
+pub(in super::super) const ENDORSEMENT: &str = "2.23.133.8.1";
+pub(in super::super) const ATTESTING: &str = "2.23.133.8.3";
+pub(in super::super) const KEY_USAGE: &str = "2.5.29.15";
+pub(in super::super) const ALT_NAME: &str = "2.5.29.17";
 
 /// A `TPM2B`.
 pub(in super::super) fn sized(bytes: &[u8]) -> Vec<u8> {
@@ -149,7 +151,11 @@ pub(in super::super) fn attestation_spec() -> CertSpec {
 }
 
 /// The same with another value of an extension, or without it.
-pub(super) fn replaced(mut spec: CertSpec, id: &'static str, value: Option<Vec<u8>>) -> CertSpec {
+pub(in super::super) fn replaced(
+	mut spec: CertSpec,
+	id: &'static str,
+	value: Option<Vec<u8>>,
+) -> CertSpec {
 	spec.extensions.retain(|(known, _)| *known != id);
 	match value {
 		Some(value) => spec.with(id, value),
@@ -158,7 +164,7 @@ pub(super) fn replaced(mut spec: CertSpec, id: &'static str, value: Option<Vec<u
 }
 
 /// A chain of this leaf.
-pub(super) fn chain(leaf: &CertSpec, key: &Key) -> Vec<Vec<u8>> {
+pub(in super::super) fn chain(leaf: &CertSpec, key: &Key) -> Vec<Vec<u8>> {
 	let (ca_key, root_key) = (Key::p256(2), Key::p384(1));
 	vec![
 		leaf.sign(key, &ca_key),
@@ -168,7 +174,7 @@ pub(super) fn chain(leaf: &CertSpec, key: &Key) -> Vec<Vec<u8>> {
 }
 
 /// The defaults, but trusting the root of this chain.
-pub(super) fn policy_for(evidence: &TpmEvidence) -> Policy {
+pub(in super::super) fn policy_for(evidence: &TpmEvidence) -> Policy {
 	let chain: &[Vec<u8>] = match &evidence.origin {
 		KeyOrigin::Unknown => &[],
 		KeyOrigin::Certified(chain) => chain,

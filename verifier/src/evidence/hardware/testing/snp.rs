@@ -1,12 +1,14 @@
 //! SEV-SNP evidence of our own making.
 
-use super::super::super::{
-	crypto::{sha256, Hash, Scheme},
-	policy::{Digest256, Policy, Roots},
-	snp::{KeyKind, Product, SnpEvidence},
-	testing::{integer, tlv, CertSpec, Key},
+use super::{
+	super::{
+		crypto::{sha256, Hash, Scheme},
+		policy::{Digest256, Policy, Roots},
+		snp::{KeyKind, Product, SnpEvidence},
+	},
+	integer, tlv, CertSpec, Key,
 };
-use std::{vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
 /// Offsets of fields in a report.
 pub(in super::super) mod offset {
@@ -23,6 +25,9 @@ pub(in super::super) mod offset {
 	pub(in super::super::super) const LAUNCH_MITIGATIONS: usize = 0x1f8;
 	pub(in super::super::super) const SIGNATURE: usize = 0x2a0;
 }
+
+/// The extension with the chip's id.
+const HARDWARE_ID: &str = "1.3.6.1.4.1.3704.1.4";
 
 /// Evidence that is complete and honest until a test changes a part of it.
 #[derive(Clone)]
@@ -43,14 +48,18 @@ pub(in super::super) struct Made {
 
 /// Versions in the certificate and in the report: boot loader 3, TEE 1, SNP 8, microcode 115; on
 /// Turin FMC 2 as well.
-fn tcb(product: Product) -> [u8; 8] {
+pub(in super::super) fn tcb(product: Product) -> [u8; 8] {
 	match product {
 		Product::Milan | Product::Genoa => [3, 1, 0, 0, 0, 0, 8, 115],
 		Product::Turin => [2, 3, 1, 8, 0, 0, 0, 115],
 	}
 }
 
-fn authority(subject: &'static str, issuer: &'static str, serial: u8) -> CertSpec {
+pub(in super::super) fn authority(
+	subject: &'static str,
+	issuer: &'static str,
+	serial: u8,
+) -> CertSpec {
 	let scheme = Some(Scheme::RsaPss(Hash::Sha384));
 	CertSpec { scheme, serial: vec![serial], ..CertSpec::new(subject, issuer).authority() }
 }
@@ -90,7 +99,7 @@ impl Made {
 		match kind {
 			KeyKind::Vcek => {
 				chip[..len].copy_from_slice(&Self::chip_id()[..len]);
-				leaf = leaf.with("1.3.6.1.4.1.3704.1.4", chip[..len].to_vec());
+				leaf = leaf.with(HARDWARE_ID, chip[..len].to_vec());
 			},
 			KeyKind::Vlek => {
 				leaf = leaf.with("1.3.6.1.4.1.3704.1.5", tlv(0x16, b"CN=cloud.example"));
@@ -143,9 +152,17 @@ impl Made {
 		self
 	}
 
-	/// Signed by everybody.
-	pub(in super::super) fn evidence(&self) -> SnpEvidence {
-		let (issuer_key, root_key) = (Key::rsa2048(), Key::other_rsa2048());
+	/// Of another chip, with a key of its own. Its number is the last byte of its id.
+	pub(in super::super) fn of_chip(self, chip: u8) -> Self {
+		let mut id = Self::chip_id();
+		*id.last_mut().unwrap() = chip;
+		let made = self.put(offset::CHIP_ID, &id).extension(HARDWARE_ID, Some(id));
+		let key = Key::p384(0x20 + chip);
+		Self { leaf_key: key.clone(), report_key: key, ..made }
+	}
+
+	/// The report, signed.
+	pub(in super::super) fn signed(&self) -> Vec<u8> {
 		let signature = self.report_key.sign_fixed(Hash::Sha384, &self.report);
 		let mut report = self.report.clone();
 		for half in signature.chunks(signature.len() / 2) {
@@ -153,8 +170,14 @@ impl Made {
 			report.extend(vec![0; 72 - half.len()]);
 		}
 		report.resize(0x4a0, 0);
+		report
+	}
+
+	/// Signed by everybody.
+	pub(in super::super) fn evidence(&self) -> SnpEvidence {
+		let (issuer_key, root_key) = (Key::rsa2048(), Key::other_rsa2048());
 		SnpEvidence {
-			report,
+			report: self.signed(),
 			leaf: self.leaf.sign(&self.leaf_key, &issuer_key),
 			issuers: vec![
 				self.issuer.sign(&issuer_key, &root_key),
