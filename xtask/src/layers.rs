@@ -14,6 +14,7 @@ fn layer(folder: &str) -> Option<&'static str> {
 		"xtask" => "xtask",
 		"client/sdk" => "sdk",
 		"client/cli" => "cli",
+		"services/evidence" => "evidence",
 		"services/p2p" => "p2p",
 		"services/sandbox" => "sandbox",
 		_ if folder.starts_with("pallets/") => "pallet",
@@ -30,11 +31,15 @@ fn allowed(from: &str) -> &'static [&'static str] {
 		"pallet" => &["primitives", "economics", "health", "verifier"],
 		"runtime" => &["pallet", "primitives", "economics", "health", "verifier"],
 		"node" => &["runtime", "primitives"],
-		// The wire carries the verifier's openings.
-		"p2p" => &["primitives", "verifier"],
+		// The wire carries the verifier's openings; evidence is made of its formats.
+		"p2p" | "evidence" => &["primitives", "verifier"],
 		"sdk" => &["primitives", "economics"],
-		"service" => &["sdk", "p2p", "sandbox", "verifier", "health", "economics", "primitives"],
-		"cli" => &["service", "sdk", "p2p", "sandbox", "verifier", "economics", "primitives"],
+		"service" => {
+			&["sdk", "p2p", "sandbox", "evidence", "verifier", "health", "economics", "primitives"]
+		},
+		"cli" => {
+			&["service", "sdk", "p2p", "sandbox", "evidence", "verifier", "economics", "primitives"]
+		},
 		"tests" | "xtask" => &[
 			"primitives",
 			"economics",
@@ -47,6 +52,7 @@ fn allowed(from: &str) -> &'static [&'static str] {
 			"cli",
 			"p2p",
 			"sandbox",
+			"evidence",
 			"service",
 		],
 		_ => &[],
