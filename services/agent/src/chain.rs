@@ -4,7 +4,7 @@ pub mod sdk;
 
 use armature_primitives::{
 	challenge::ChallengeTask,
-	device::DeviceStatus,
+	device::{DeviceStatus, Tier},
 	ed25519,
 	evidence::EvidenceBytes,
 	lease::RunReport,
@@ -67,6 +67,15 @@ pub struct AttestationView {
 	pub attested_at: Moment,
 	/// When it ends.
 	pub expires_at: Moment,
+}
+
+/// What evidence would come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EvidenceOutlook {
+	/// The tier that it gives.
+	pub tier: Tier,
+	/// Whether the attestation can be renewed with it, which is cheaper than a verification.
+	pub renews: bool,
 }
 
 /// Whether the device takes part in challenges, and how it stands there.
@@ -137,8 +146,19 @@ pub trait ChainPort: Send + Sync + 'static {
 	/// A nonce for new evidence: the one that waits, or a fresh one.
 	async fn attestation_nonce(&self, device: DeviceId) -> ChainResult<H256>;
 
-	/// Submits evidence.
+	/// What the chain would say of evidence now, by the same verification; its refusal is
+	/// [`ChainError::Rejected`]. Costs nothing.
+	async fn evidence_outlook(
+		&self,
+		device: DeviceId,
+		evidence: &EvidenceBytes,
+	) -> ChainResult<EvidenceOutlook>;
+
+	/// Submits evidence to be verified in full.
 	async fn submit_evidence(&self, device: DeviceId, evidence: EvidenceBytes) -> ChainResult<()>;
+
+	/// Renews the attestation.
+	async fn renew(&self, device: DeviceId, evidence: EvidenceBytes) -> ChainResult<()>;
 
 	/// Submits the leaf of an epoch.
 	async fn submit_leaf(&self, leaf: Leaf, signature: ed25519::Signature) -> ChainResult<()>;

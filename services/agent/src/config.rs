@@ -47,6 +47,10 @@ pub enum ConfigError {
 /// device = 7
 /// data-dir = "/var/lib/armature"
 ///
+/// [evidence]
+/// source = "sev-snp"
+/// certificates = "/etc/armature/certificates"
+///
 /// [power]
 /// source = "exec"
 /// command = ["/usr/local/bin/plug-watts", "192.168.1.20"]
@@ -62,6 +66,9 @@ pub struct Config {
 	/// The device key. `device.key` in the data directory if not given.
 	#[serde(default)]
 	pub key_file: Option<PathBuf>,
+	/// What the device is attested with.
+	#[serde(default)]
+	pub evidence: EvidenceConfig,
 	/// Where power figures come from.
 	#[serde(default)]
 	pub power: PowerConfig,
@@ -74,6 +81,36 @@ pub struct Config {
 	/// How often the chain is looked at.
 	#[serde(default)]
 	pub poll: PollConfig,
+}
+
+/// The `[evidence]` part.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct EvidenceConfig {
+	/// What vouches for the device.
+	pub source: EvidenceSource,
+	/// Directory of certificates that the machine does not give itself: VCEK, ASK and ARK for
+	/// SEV-SNP; the chain of the attestation key for a TPM.
+	pub certificates: Option<PathBuf>,
+	/// Another TPM than the machine's own, by the words of tpm2-tss: `swtpm:host=127.0.0.1,port=2321`.
+	pub tpm: Option<String>,
+}
+
+/// What vouches for a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EvidenceSource {
+	/// The hardware that gives the highest tier, and the device key where it gives nothing.
+	#[default]
+	Auto,
+	/// The device key alone: T0.
+	DeviceKey,
+	/// AMD SEV-SNP, and nothing where that fails.
+	SevSnp,
+	/// Intel TDX, and nothing where that fails.
+	Tdx,
+	/// The TPM, and nothing where that fails. Only networks that accept TPMs take it, at T0.
+	Tpm,
 }
 
 /// The `[network]` part. The agent dials out and listens nowhere.
@@ -133,6 +170,7 @@ impl Config {
 			device,
 			data_dir: Self::default_data_dir(),
 			key_file: None,
+			evidence: EvidenceConfig::default(),
 			power: PowerConfig::default(),
 			network: NetworkConfig::default(),
 			workload: WorkloadConfig::default(),
@@ -219,10 +257,13 @@ mod tests {
 	#[test]
 	fn fields_should_be_read() {
 		let config = load(
-			"device = 1\ndata-dir = \"/d\"\n[power]\nsource = \"exec\"\ncommand = [\"a\", \"b\"]\n\
+			"device = 1\ndata-dir = \"/d\"\n[evidence]\nsource = \"sev-snp\"\n\
+			 certificates = \"/c\"\n[power]\nsource = \"exec\"\ncommand = [\"a\", \"b\"]\n\
 			 [workload]\nenabled = false\n",
 		)
 		.expect("valid");
+		assert_eq!(config.evidence.source, EvidenceSource::SevSnp);
+		assert_eq!(config.evidence.certificates, Some("/c".into()));
 		assert_eq!(config.power.source, PowerSourceConfig::Exec);
 		assert_eq!(config.power.command, ["a", "b"]);
 		assert!(!config.workload.enabled);

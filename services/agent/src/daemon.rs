@@ -1,13 +1,13 @@
 //! The tasks of a running agent and how they hang together.
 
 use crate::{
+	attest::{AttestError, Attestor},
 	beats::{Beats, Skipped},
 	blobs::OrchestratorBlobs,
 	chain::{BestBlock, ChainError, ChainPort, ChallengeStanding, DeviceView, UptimeTiming},
 	challenge::Challenges,
 	clock,
 	config::{Config, ConfigError},
-	inventory::{evidence, inventory},
 	key::{DeviceKey, KeyError},
 	peers::Peers,
 	retry::Backoff,
@@ -20,7 +20,7 @@ use armature_p2p::{
 	Node, NodeConfig, P2pError, PeerId, RateLimit, Refusal, Reply, ServiceKind, StatusReport,
 };
 use armature_primitives::{
-	ed25519, telemetry::Beat, telemetry::BeatAck, DeviceId, EpochIndex, Moment, H256,
+	ed25519, telemetry::Beat, telemetry::BeatAck, DeviceId, EpochIndex, Moment,
 };
 use armature_sandbox::{Sandbox, SandboxError};
 use std::{
@@ -110,8 +110,7 @@ pub enum AgentError {
 struct Agent {
 	config: Config,
 	chain: Arc<dyn ChainPort>,
-	key: DeviceKey,
-	genesis: H256,
+	attestor: Attestor,
 	device: DeviceId,
 	started_at: Moment,
 	handle: Handle,
@@ -223,10 +222,16 @@ async fn start(
 	let challenges =
 		Challenges::new(chain.clone(), key.clone(), genesis, device, collector.clone());
 	let agent = Agent {
+		attestor: Attestor::new(
+			chain.clone(),
+			key.clone(),
+			genesis,
+			device,
+			config.data_dir.clone(),
+			&config.evidence,
+		),
 		chain,
-		beats: Beats::new(store, key.clone(), genesis, device),
-		key,
-		genesis,
+		beats: Beats::new(store, key, genesis, device),
 		device,
 		started_at: clock::now(),
 		handle,
@@ -467,10 +472,10 @@ impl Agent {
 			if refused.is_due(Instant::now()) {
 				match self.improve_standing().await {
 					Ok(()) => refused.succeed(),
-					Err(error @ ChainError::Unavailable(_)) => {
+					Err(error @ AttestError::Chain(ChainError::Unavailable(_))) => {
 						tracing::warn!(%error, "could not see to the device's standing")
 					},
-					Err(error @ ChainError::Rejected(_)) => {
+					Err(error) => {
 						let pause = refused.fail(Instant::now());
 						tracing::warn!(%error, ?pause, "the device's standing cannot be improved");
 					},
@@ -482,7 +487,7 @@ impl Agent {
 		}
 	}
 
-	async fn improve_standing(&self) -> Result<(), ChainError> {
+	async fn improve_standing(&self) -> Result<(), AttestError> {
 		let best = self.chain.best_block().await?;
 		let attestation = self.chain.attestation(self.device).await?;
 		let is_due = attestation.is_none_or(|valid| {
@@ -491,12 +496,7 @@ impl Agent {
 			left < length.div_ceil(4)
 		});
 		if is_due {
-			let nonce = self.chain.attestation_nonce(self.device).await?;
-			let inventory = inventory(&self.key, &self.genesis, &self.config.data_dir);
-			let evidence = evidence(&self.key, &self.genesis, self.device, nonce, inventory)
-				.ok_or_else(|| ChainError::Rejected("the evidence is too long".into()))?;
-			self.chain.submit_evidence(self.device, evidence).await?;
-			tracing::info!("attested");
+			self.attestor.attest().await?;
 		}
 		let mut standing = self.chain.challenge_standing(self.device).await?;
 		if standing == ChallengeStanding::NotEnrolled {

@@ -1,13 +1,12 @@
-//! What this machine is made of, and the evidence that carries it.
+//! What this machine is made of.
 
 use crate::{
 	key::DeviceKey,
 	telemetry::{self, free_mib},
 };
 use armature_primitives::{
-	evidence::{Evidence, EvidenceBytes, Inventory, InventoryStatement, InventoryText},
-	signing::Domain,
-	DeviceId, H256,
+	evidence::{Inventory, InventoryText},
+	H256,
 };
 use codec::Encode;
 use std::{fs, path::Path};
@@ -44,20 +43,6 @@ pub fn inventory(key: &DeviceKey, genesis: &H256, data_dir: &Path) -> Inventory 
 	}
 }
 
-/// Signs `inventory` for the nonce that the chain gave. `None` when it is over the chain's size
-/// limit, which bounded texts never are.
-pub fn evidence(
-	key: &DeviceKey,
-	genesis: &H256,
-	device: DeviceId,
-	nonce: H256,
-	inventory: Inventory,
-) -> Option<EvidenceBytes> {
-	let statement = InventoryStatement { nonce, inventory };
-	let signature = key.sign(Domain::Evidence, genesis, device, &statement);
-	Evidence::DeviceKeyInventory { statement, signature }.to_bytes()
-}
-
 fn machine_digest(key: &DeviceKey, genesis: &H256, root: &Path) -> H256 {
 	let ids: Vec<(&str, String)> = MACHINE_IDS
 		.iter()
@@ -89,21 +74,6 @@ fn text(raw: &str) -> InventoryText {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use armature_primitives::device::Tier;
-	use armature_verifier::evidence::{verify, Context};
-
-	#[test]
-	fn this_machines_evidence_should_pass_the_chains_check() {
-		let key = DeviceKey::from_seed(&[9; 32]);
-		let (genesis, nonce, device) = (H256([1; 32]), H256([2; 32]), DeviceId(4));
-		let inventory = inventory(&key, &genesis, Path::new("/tmp"));
-		assert!(inventory.threads > 0 && inventory.memory_mib > 0);
-		let bytes = evidence(&key, &genesis, device, nonce, inventory).expect("small enough");
-		let context = Context { genesis, device, key: key.public(), nonce };
-		assert_eq!(verify(&bytes, &context).expect("valid").tier, Tier::T0);
-		let other = Context { nonce: H256([3; 32]), ..context };
-		assert!(verify(&bytes, &other).is_err());
-	}
 
 	#[test]
 	fn texts_should_be_cut_between_characters() {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod attest;
 pub mod beats;
 pub mod blobs;
 pub mod chain;
@@ -18,6 +19,7 @@ pub mod workload;
 #[cfg(test)]
 mod testing;
 
+pub use attest::AttestError;
 pub use chain::{ChainError, ChainPort};
 pub use config::Config;
 pub use daemon::{run, AgentError};

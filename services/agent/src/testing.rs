@@ -2,11 +2,12 @@
 
 use crate::chain::{
 	AttestationView, BestBlock, ChainError, ChainPort, ChainResult, ChallengeStanding, DeviceView,
-	LeasePhase, LeaseView, UptimeTiming,
+	EvidenceOutlook, LeasePhase, LeaseView, UptimeTiming,
 };
 use crate::clock;
 use armature_primitives::{
 	challenge::ChallengeTask,
+	device::Tier,
 	ed25519,
 	evidence::EvidenceBytes,
 	lease::RunReport,
@@ -31,6 +32,9 @@ pub(crate) struct FakeState {
 	pub(crate) verifiers: Vec<String>,
 	pub(crate) leases: Vec<LeaseView>,
 	pub(crate) evidence: Vec<EvidenceBytes>,
+	/// What is said of hardware's evidence; of a device key's it is always good.
+	pub(crate) outlook: Result<EvidenceOutlook, String>,
+	pub(crate) refuse_renewals: bool,
 	pub(crate) leaves: Vec<(Leaf, ed25519::Signature)>,
 	/// Leaves of these epochs are refused.
 	pub(crate) refuse_leaves: bool,
@@ -55,6 +59,8 @@ impl Default for FakeChain {
 			verifiers: Vec::new(),
 			leases: Vec::new(),
 			evidence: Vec::new(),
+			outlook: Ok(EvidenceOutlook { tier: Tier::T2, renews: false }),
+			refuse_renewals: false,
 			leaves: Vec::new(),
 			refuse_leaves: false,
 			reports: Vec::new(),
@@ -127,6 +133,29 @@ impl ChainPort for FakeChain {
 
 	async fn attestation_nonce(&self, _: DeviceId) -> ChainResult<H256> {
 		self.ask(|_| NONCE)
+	}
+
+	async fn evidence_outlook(
+		&self,
+		_: DeviceId,
+		evidence: &EvidenceBytes,
+	) -> ChainResult<EvidenceOutlook> {
+		self.ask(|state| match evidence.first() {
+			Some(0) => Ok(EvidenceOutlook { tier: Tier::T0, renews: false }),
+			_ => state.outlook.clone().map_err(ChainError::Rejected),
+		})?
+	}
+
+	async fn renew(&self, _: DeviceId, evidence: EvidenceBytes) -> ChainResult<()> {
+		self.ask(|state| {
+			if state.refuse_renewals {
+				state.calls.push("renewal refused");
+				return Err(ChainError::Rejected("NotRenewable".into()));
+			}
+			state.evidence.push(evidence);
+			state.calls.push("renew");
+			Ok(())
+		})?
 	}
 
 	async fn submit_evidence(&self, _: DeviceId, evidence: EvidenceBytes) -> ChainResult<()> {

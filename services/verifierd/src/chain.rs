@@ -37,6 +37,29 @@ pub struct Dispute {
 	pub resolve_by: Moment,
 }
 
+/// A renewal of a device's attestation that can still be disputed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Renewal {
+	/// The device.
+	pub device: DeviceId,
+	/// Blake2b-256 of its evidence.
+	pub evidence: H256,
+}
+
+/// What a dispute of a renewal would come to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RenewalOutcome {
+	/// Nothing that anyone should pay for: it holds, or what the chain keeps changed since.
+	Stands,
+	/// The attestation ends.
+	Refuted {
+		/// Why.
+		reason: String,
+		/// Whether the device is slashed, too.
+		forged: bool,
+	},
+}
+
 /// The chain, at its best known state. Calls are signed by the account that the implementation
 /// holds, the verifier's, and return once they are in a block. Implementations reconnect by
 /// themselves.
@@ -57,6 +80,23 @@ pub trait ChainView: Send + Sync {
 
 	/// The disputes that wait for this verifier's report.
 	async fn open_disputes(&self) -> Result<Vec<Dispute>, ChainError>;
+
+	/// The renewals whose evidence nobody verified yet.
+	async fn pending_renewals(&self) -> Result<Vec<Renewal>, ChainError>;
+
+	/// The evidence of a renewal. `None` where the chain does not show it now.
+	async fn renewal_evidence(&self, renewal: &Renewal) -> Result<Option<Vec<u8>>, ChainError>;
+
+	/// What a dispute would come to now, by the chain's own verification; [`ChainError::Rejected`] where
+	/// it would be refused. Costs nothing.
+	async fn renewal_outcome(
+		&self,
+		device: DeviceId,
+		evidence: &[u8],
+	) -> Result<RenewalOutcome, ChainError>;
+
+	/// Disputes a renewal.
+	async fn dispute_renewal(&self, device: DeviceId, evidence: &[u8]) -> Result<(), ChainError>;
 
 	/// Posts what the module of a disputed lease did here.
 	async fn resolve_dispute(&self, lease: LeaseId, report: RunReport) -> Result<(), ChainError>;

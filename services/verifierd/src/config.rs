@@ -32,6 +32,9 @@ pub struct Config {
 	/// Lease disputes.
 	#[serde(default)]
 	pub disputes: DisputeConfig,
+	/// Renewals of attestations.
+	#[serde(default)]
+	pub renewals: RenewalConfig,
 }
 
 /// Limits on peers.
@@ -89,6 +92,14 @@ pub struct DisputeConfig {
 	pub posting_margin_millis: u64,
 }
 
+/// How renewals of attestations are watched.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RenewalConfig {
+	/// How often the chain is asked for renewals that nobody verified.
+	pub poll_millis: u64,
+}
+
 fn default_listen() -> Vec<String> {
 	vec!["/ip4/0.0.0.0/tcp/30500".into(), "/ip4/0.0.0.0/udp/30500/quic-v1".into()]
 }
@@ -132,6 +143,12 @@ impl Default for DisputeConfig {
 	}
 }
 
+impl Default for RenewalConfig {
+	fn default() -> Self {
+		Self { poll_millis: 30_000 }
+	}
+}
+
 impl Config {
 	/// A configuration with defaults for everything that has one.
 	pub fn new(data_dir: PathBuf) -> Self {
@@ -142,6 +159,7 @@ impl Config {
 			network: NetworkConfig::default(),
 			challenges: ChallengeConfig::default(),
 			disputes: DisputeConfig::default(),
+			renewals: RenewalConfig::default(),
 		}
 	}
 
@@ -173,7 +191,7 @@ impl Config {
 				Err(Error::Setting { name, reason })
 			}
 		};
-		let Self { network, challenges, disputes, .. } = self;
+		let Self { network, challenges, disputes, renewals, .. } = self;
 		check(!self.listen.is_empty(), "listen", "is empty")?;
 		check(network.max_peers > 0, "network.max_peers", "is 0")?;
 		check(network.requests_per_second > 0, "network.requests_per_second", "is 0")?;
@@ -187,6 +205,7 @@ impl Config {
 		check(challenges.max_checks > 0, "challenges.max_checks", "is 0")?;
 		check(challenges.batch > 0, "challenges.batch", "is 0")?;
 		check(disputes.poll_millis > 0, "disputes.poll_millis", "is 0")?;
+		check(renewals.poll_millis > 0, "renewals.poll_millis", "is 0")?;
 		check(disputes.time_factor > 0, "disputes.time_factor", "is 0")?;
 		Ok(())
 	}

@@ -6,6 +6,9 @@
 //! draw, from the operating system's randomness, which segments it wants opened, and re-runs them.
 //! Its own clock is the only one that counts.
 //!
+//! Renewals of attestations, which the chain takes unverified, are verified here by the chain's own
+//! verification, run on this verifier's node, and disputed where they do not hold.
+//!
 //! Findings enter a journal before they are posted: a restart neither repeats nor forgets one.
 
 pub mod chain;
@@ -13,11 +16,12 @@ mod config;
 mod disputes;
 mod error;
 mod journal;
+mod renewals;
 mod rounds;
 mod service;
 
-pub use chain::{ChainError, ChainView, Dispute};
-pub use config::{ChallengeConfig, Config, DisputeConfig, NetworkConfig};
+pub use chain::{ChainError, ChainView, Dispute, Renewal, RenewalOutcome};
+pub use config::{ChallengeConfig, Config, DisputeConfig, NetworkConfig, RenewalConfig};
 pub use error::Error;
 pub use journal::JournalError;
 pub use service::{run, Verifier};

@@ -6,6 +6,7 @@ use crate::{
 	disputes::rerun,
 	error::Error,
 	journal::{Journal, JournalError},
+	renewals::Watcher,
 	rounds::{Judge, RoundClock, Unjudged},
 };
 use armature_p2p::{
@@ -118,6 +119,7 @@ impl Verifier {
 		tasks.spawn(watch_rounds(service.clone()));
 		tasks.spawn(post_verdicts(service.clone()));
 		tasks.spawn(settle_disputes(service.clone()));
+		tasks.spawn(watch_renewals(service.clone()));
 		tasks.spawn(maintain(service));
 		Ok(Self { handle, addresses, sandbox, tasks, closing })
 	}
@@ -551,6 +553,19 @@ async fn settle(
 	}
 }
 
+/// Disputes renewals of attestations that do not hold. Nothing has to be kept: what was not looked at
+/// is on the chain's list at the next start.
+async fn watch_renewals(service: Arc<Service>) {
+	let mut poll = ticker(Duration::from_millis(service.config.renewals.poll_millis));
+	let mut watcher = Watcher::new(service.chain.clone(), CHAIN_TIMEOUT, POST_TIMEOUT);
+	loop {
+		poll.tick().await;
+		if let Err(error) = watcher.look().await {
+			tracing::warn!(%error, "cannot look at renewals");
+		}
+	}
+}
+
 /// Sweeps sessions and the journal.
 async fn maintain(service: Arc<Service>) {
 	let mut sweep = ticker(SWEEP_INTERVAL);
@@ -590,7 +605,7 @@ fn ticker(period: Duration) -> tokio::time::Interval {
 	interval
 }
 
-async fn timed<T>(
+pub(crate) async fn timed<T>(
 	limit: Duration,
 	question: impl Future<Output = Result<T, ChainError>>,
 ) -> Result<T, ChainError> {

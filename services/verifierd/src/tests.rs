@@ -2,11 +2,12 @@
 
 mod disputes;
 mod journal;
+mod renewals;
 mod restart;
 mod rounds;
 
 use crate::{
-	chain::{ChainError, ChainView, Dispute},
+	chain::{ChainError, ChainView, Dispute, Renewal, RenewalOutcome},
 	Config, Verifier,
 };
 use armature_p2p::{
@@ -57,6 +58,12 @@ pub(crate) struct MemoryChain {
 	pub(crate) verdicts: Mutex<HashMap<RoundId, Verdict>>,
 	pub(crate) disputes: Mutex<Vec<Dispute>>,
 	pub(crate) reports: Mutex<HashMap<LeaseId, RunReport>>,
+	/// Renewals, with their evidence where the chain shows it.
+	pub(crate) renewals: Mutex<Vec<(Renewal, Option<Vec<u8>>)>>,
+	/// Renewals of these devices do not hold.
+	pub(crate) forgers: Mutex<Vec<DeviceId>>,
+	/// Devices whose renewals were disputed, by anyone.
+	pub(crate) disputed: Mutex<Vec<DeviceId>>,
 	/// Calls that were made, taken or not.
 	pub(crate) calls: AtomicU32,
 	/// Posting fails as if no node could be reached.
@@ -135,6 +142,38 @@ impl ChainView for MemoryChain {
 		Ok(self.disputes.lock().unwrap().clone())
 	}
 
+	async fn pending_renewals(&self) -> Result<Vec<Renewal>, ChainError> {
+		Ok(self.renewals.lock().unwrap().iter().map(|(renewal, _)| *renewal).collect())
+	}
+
+	async fn renewal_evidence(&self, renewal: &Renewal) -> Result<Option<Vec<u8>>, ChainError> {
+		let all = self.renewals.lock().unwrap();
+		let found = all.iter().find(|(known, _)| known == renewal);
+		Ok(found.and_then(|(_, evidence)| evidence.clone()))
+	}
+
+	async fn renewal_outcome(
+		&self,
+		device: DeviceId,
+		_: &[u8],
+	) -> Result<RenewalOutcome, ChainError> {
+		if self.disputed.lock().unwrap().contains(&device) {
+			return Err(ChainError::Rejected("NoPendingRenewal".into()));
+		}
+		Ok(if self.forgers.lock().unwrap().contains(&device) {
+			RenewalOutcome::Refuted { reason: "nonce".into(), forged: true }
+		} else {
+			RenewalOutcome::Stands
+		})
+	}
+
+	async fn dispute_renewal(&self, device: DeviceId, evidence: &[u8]) -> Result<(), ChainError> {
+		self.answer()?;
+		assert_eq!(evidence, [u8::try_from(device.0).unwrap()]);
+		self.disputed.lock().unwrap().push(device);
+		Ok(())
+	}
+
 	async fn resolve_dispute(&self, lease: LeaseId, report: RunReport) -> Result<(), ChainError> {
 		self.answer()?;
 		assert_eq!(self.reports.lock().unwrap().insert(lease, report), None);
@@ -158,6 +197,7 @@ pub(crate) fn test_config(dir: &Path) -> Config {
 	config.challenges.repost_millis = 600;
 	config.disputes.poll_millis = 50;
 	config.disputes.posting_margin_millis = 100;
+	config.renewals.poll_millis = 50;
 	config
 }
 

@@ -10,6 +10,13 @@ pub(crate) enum Attest {
 	/// confidential VMs, NVIDIA GPUs, Android keys, AWS Nitro Enclaves. No chain is needed. Exits
 	/// with 0 if signatures and policy hold, 1 if not, 2 if a file is nothing that can be verified.
 	Verify(AttestVerify),
+	/// Put on chain what Intel says of one kind of platform, so that its quotes can be verified: TCB
+	/// info, identity of the quoting enclave, revocation lists. For anyone; Intel signed it. It must
+	/// hold now and be newer than what is there.
+	SubmitCollateral {
+		/// The collateral as JSON, in the form that dcap-qvl and PCCS clients write.
+		file: PathBuf,
+	},
 }
 
 #[derive(Args)]

@@ -5,18 +5,32 @@ use crate::{
 	cli::{Attest, AttestVerify},
 	commands::job::read_capped,
 	context::{local_now, Context, Usage},
+	show::Done,
 };
 use anyhow::{bail, Result};
-use armature_verifier::evidence::hardware::{self, Checks, Policy, Question};
+use armature_sdk::{
+	api::{self, runtime_types::pallet_attestation::types::StoredCollateral},
+	bounded,
+};
+use armature_verifier::evidence::hardware::{
+	self, dcap, instant::Rfc3339, Checks, Policy, Question,
+};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// Exit code of a refusal, also when nobody reads the result to its end: whoever looks for a word in
 /// the output must not take that for an acceptance.
 const REFUSED: u8 = 1;
 
-pub(crate) fn run(context: &Context, command: Attest) -> Result<()> {
-	let Attest::Verify(arguments) = command;
-	let view = verify(&arguments)?;
+pub(crate) async fn run(context: &Context, command: Attest) -> Result<()> {
+	match command {
+		Attest::Verify(arguments) => verify_files(context, &arguments),
+		Attest::SubmitCollateral { file } => submit_collateral(context, &file).await,
+	}
+}
+
+fn verify_files(context: &Context, arguments: &AttestVerify) -> Result<()> {
+	let view = verify(arguments)?;
 	let refusal = view.refusal();
 	let code = if refusal.is_some() { REFUSED } else { 0 };
 	context.output.or_exit_with(code).record(&view, View::rows)?;
@@ -24,6 +38,81 @@ pub(crate) fn run(context: &Context, command: Attest) -> Result<()> {
 		None => Ok(()),
 		Some(refusal) => bail!(refusal),
 	}
+}
+
+#[derive(Serialize)]
+struct CollateralShown {
+	fmspc: String,
+	tee: String,
+	ca: String,
+	tcb_evaluation_data_number: u32,
+	qe_evaluation_data_number: u32,
+	until: String,
+}
+
+async fn submit_collateral(context: &Context, path: &Path) -> Result<()> {
+	let collateral = dcap::Collateral::from_json(&read(path)?)
+		.map_err(|fault| about(path, format_args!("no collateral: {fault}")))?;
+	let stored = stored(&collateral).map_err(|what| about(path, what))?;
+	let included = context.submit(&api::tx().attestation().submit_collateral(stored)).await?;
+	let event: api::attestation::events::CollateralStored =
+		included.expect("Attestation.submit_collateral", "CollateralStored")?;
+	let shown = CollateralShown {
+		fmspc: hex::encode(event.key.fmspc),
+		tee: format!("{:?}", event.key.tee),
+		ca: format!("{:?}", event.key.ca),
+		tcb_evaluation_data_number: event.entry.tcb_evaluation_data_number,
+		qe_evaluation_data_number: event.entry.qe_evaluation_data_number,
+		until: Rfc3339(event.entry.until).to_string(),
+	};
+	context.output.record(&Done::new(&included, shown), |done| {
+		let of = &done.of;
+		done.rows(vec![
+			("fmspc", of.fmspc.clone()),
+			("tee", of.tee.clone()),
+			("ca", of.ca.clone()),
+			("tcb number", of.tcb_evaluation_data_number.to_string()),
+			("qe number", of.qe_evaluation_data_number.to_string()),
+			("until", of.until.clone()),
+		])
+	})
+}
+
+/// The longest part but the two below, in bytes, as the chain bounds them.
+const MAX_PART: u32 = 8_192;
+/// The longest revocation list of platform keys.
+const MAX_PCK_CRL: u32 = 65_536;
+/// The longest TCB info.
+const MAX_TCB_INFO: u32 = 32_768;
+
+/// The collateral as the chain takes it; an error names the part.
+fn stored(collateral: &dcap::Collateral) -> Result<StoredCollateral, String> {
+	let limited =
+		|name, bytes, limit| bounded(bytes, limit, name).map_err(|error| error.to_string());
+	let text = |name, text: &str, limit| limited(name, text.as_bytes().to_vec(), limit);
+	let bytes = |name: &str, digits: &str| {
+		hex::decode(digits).map_err(|error| format!("{name} is not hexadecimal: {error}"))
+	};
+	let signature = |name: &str, digits: &str| {
+		<[u8; 64]>::try_from(bytes(name, digits)?)
+			.map_err(|_| format!("{name} does not have 64 bytes"))
+	};
+	let c = collateral;
+	Ok(StoredCollateral {
+		pck_crl_issuer_chain: text("pck_crl_issuer_chain", &c.pck_crl_issuer_chain, MAX_PART)?,
+		root_ca_crl: limited("root_ca_crl", bytes("root_ca_crl", &c.root_ca_crl)?, MAX_PART)?,
+		pck_crl: limited("pck_crl", bytes("pck_crl", &c.pck_crl)?, MAX_PCK_CRL)?,
+		tcb_info_issuer_chain: text("tcb_info_issuer_chain", &c.tcb_info_issuer_chain, MAX_PART)?,
+		tcb_info: text("tcb_info", &c.tcb_info, MAX_TCB_INFO)?,
+		tcb_info_signature: signature("tcb_info_signature", &c.tcb_info_signature)?,
+		qe_identity_issuer_chain: text(
+			"qe_identity_issuer_chain",
+			&c.qe_identity_issuer_chain,
+			MAX_PART,
+		)?,
+		qe_identity: text("qe_identity", &c.qe_identity, MAX_PART)?,
+		qe_identity_signature: signature("qe_identity_signature", &c.qe_identity_signature)?,
+	})
 }
 
 fn verify(arguments: &AttestVerify) -> Result<View> {
@@ -35,7 +124,7 @@ fn verify(arguments: &AttestVerify) -> Result<View> {
 	let assembled = assemble(parts, &roots, now, seed).map_err(Usage)?;
 	policy.revoked_serials.extend(assembled.revoked);
 	let nonce = arguments.nonce.as_ref().map(|nonce| nonce.0.as_slice());
-	let question = Question { policy: &policy, nonce, now };
+	let question = Question::new(&policy, nonce, now);
 	let mut checks = Checks::note_all();
 	let outcome = hardware::verify(&assembled.evidence, &question, &mut checks);
 	Ok(View::new(
@@ -110,6 +199,28 @@ fn roots(policy: &mut Policy, paths: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
 mod tests {
 	use super::*;
 	use std::fs;
+
+	#[test]
+	fn collateral_should_be_turned_into_what_the_chain_takes() {
+		let digits = "ab".repeat(64);
+		let whole = dcap::Collateral {
+			root_ca_crl: "30".into(),
+			pck_crl: "3000".into(),
+			tcb_info: "{}".into(),
+			tcb_info_signature: digits.clone(),
+			qe_identity_signature: digits.clone(),
+			..Default::default()
+		};
+		let taken = stored(&whole).unwrap();
+		assert_eq!((taken.root_ca_crl.0, taken.pck_crl.0), (vec![0x30], vec![0x30, 0]));
+		assert_eq!((taken.tcb_info.0, taken.tcb_info_signature), (b"{}".to_vec(), [0xab; 64]));
+		let short = dcap::Collateral { qe_identity_signature: "ab".into(), ..whole.clone() };
+		assert_eq!(stored(&short).err().unwrap(), "qe_identity_signature does not have 64 bytes");
+		let odd = dcap::Collateral { pck_crl: "3".into(), ..whole.clone() };
+		assert!(stored(&odd).err().unwrap().starts_with("pck_crl is not hexadecimal: "));
+		let long = dcap::Collateral { qe_identity: "x".repeat(8_193), ..whole };
+		assert_eq!(stored(&long).err().unwrap(), "qe_identity is longer than 8192 bytes");
+	}
 
 	fn policy_of(text: &str) -> Result<Policy, String> {
 		let folder = tempfile::tempdir().unwrap();

@@ -12,11 +12,12 @@ use crate::{
 use anyhow::{bail, Result};
 use armature_agent::telemetry::Collector;
 use armature_economics::format;
+use armature_evidence::{probe, Finding, Roots, State, Survey};
 use armature_primitives::{telemetry::PowerSource, RegionId};
 use armature_sandbox::Sandbox;
 use armature_sdk::{api, query, AccountId32, AtBlock, Included};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 /// A clock that is further off than this makes beats worthless, in milliseconds.
 const MAX_CLOCK_DIFFERENCE: u64 = 30_000;
@@ -48,14 +49,18 @@ enum Verdict {
 
 #[derive(Debug, Serialize)]
 struct Check {
-	check: &'static str,
+	check: Cow<'static, str>,
 	verdict: Verdict,
 	detail: String,
 }
 
 impl Check {
-	fn new(check: &'static str, verdict: Verdict, detail: impl Into<String>) -> Self {
-		Self { check, verdict, detail: detail.into() }
+	fn new(
+		check: impl Into<Cow<'static, str>>,
+		verdict: Verdict,
+		detail: impl Into<String>,
+	) -> Self {
+		Self { check: check.into(), verdict, detail: detail.into() }
 	}
 
 	fn from(check: &'static str, result: Result<String>) -> Self {
@@ -129,6 +134,8 @@ async fn init(
 	let threads = std::thread::available_parallelism().map_or(1, usize::from);
 	let lanes = lanes.unwrap_or_else(|| u16::try_from(threads).unwrap_or(u16::MAX));
 	let mut checks = vec![lanes_check(lanes, threads), sandbox_check(), meter_check(config).await];
+	let survey = tokio::task::spawn_blocking(|| probe(&Roots::default())).await?;
+	checks.extend(evidence_checks(&survey));
 	match context.best().await {
 		Ok(at) => {
 			checks.push(Check::new(
@@ -149,7 +156,7 @@ async fn init(
 			Verdict::Warning => "warning",
 			Verdict::Failed => "FAILED",
 		};
-		vec![check.check.into(), verdict.into(), check.detail.clone()]
+		vec![check.check.to_string(), verdict.into(), check.detail.clone()]
 	})?;
 	let failed = checks.iter().filter(|check| check.verdict == Verdict::Failed).count();
 	if failed > 0 {
@@ -191,6 +198,31 @@ async fn meter_check(config: Option<PathBuf>) -> Check {
 		},
 		Err(error) => Check::new("power meter", Verdict::Failed, format!("{error:#}")),
 	}
+}
+
+/// What can vouch for this machine, and the tier that results.
+fn evidence_checks(survey: &Survey) -> Vec<Check> {
+	let finding = |finding: &Finding| {
+		let (verdict, detail) = match &finding.state {
+			State::Available => {
+				(Verdict::Ok, format!("available; it gives {}", format::tier(finding.gives)))
+			},
+			State::Missing { why, what_to_do } => {
+				(Verdict::Warning, format!("missing: {why}; to do: {what_to_do}"))
+			},
+			// Nothing can be done, and nothing need be.
+			State::NotSupported { why } => (Verdict::Ok, format!("not supported: {why}")),
+		};
+		Check::new(format!("evidence: {}", finding.source), verdict, detail)
+	};
+	let verdict = if survey.source.is_some() { Verdict::Ok } else { Verdict::Warning };
+	let tier = format!("{}; next: {}", format::tier(survey.tier), survey.next_step);
+	survey
+		.findings
+		.iter()
+		.map(finding)
+		.chain([Check::new("tier", verdict, tier)])
+		.collect()
 }
 
 fn clock_check(chain: Result<u64>) -> Check {
@@ -252,6 +284,8 @@ async fn reach(context: &Context, region: RegionId) -> Result<String> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use armature_evidence::Source;
+	use armature_primitives::device::Tier;
 
 	#[test]
 	fn checks_should_tell_what_is_wrong() {
@@ -262,6 +296,41 @@ mod tests {
 		assert_eq!(verifier_check(Ok(Vec::new())).verdict, Verdict::Failed);
 		let failed = Check::from("x", Err(anyhow::anyhow!("inner").context("outer")));
 		assert_eq!((failed.verdict, failed.detail.as_str()), (Verdict::Failed, "outer: inner"));
+	}
+
+	#[test]
+	fn what_vouches_for_a_machine_should_be_told_with_the_tier_and_what_to_do() {
+		let finding = |source, gives, state| Finding { source, gives, state };
+		let missing =
+			State::Missing { why: "no module".into(), what_to_do: "modprobe sev-guest".into() };
+		let survey = Survey {
+			tier: Tier::T0,
+			source: None,
+			next_step: "for T2: modprobe sev-guest".into(),
+			findings: vec![
+				finding(Source::SevSnp, Tier::T2, missing),
+				finding(Source::Tdx, Tier::T2, State::NotSupported { why: "AMD".into() }),
+				finding(Source::Tpm, Tier::T0, State::Available),
+			],
+		};
+		let said: Vec<_> = evidence_checks(&survey)
+			.into_iter()
+			.map(|check| (check.check.to_string(), check.verdict, check.detail))
+			.collect();
+		let line = |check: &str, verdict, detail: &str| (check.into(), verdict, detail.into());
+		assert_eq!(
+			said,
+			[
+				line(
+					"evidence: sev-snp",
+					Verdict::Warning,
+					"missing: no module; to do: modprobe sev-guest"
+				),
+				line("evidence: tdx", Verdict::Ok, "not supported: AMD"),
+				line("evidence: tpm", Verdict::Ok, "available; it gives T0"),
+				line("tier", Verdict::Warning, "T0; next: for T2: modprobe sev-guest"),
+			]
+		);
 	}
 
 	#[test]

@@ -2,7 +2,7 @@
 
 use super::{
 	AttestationView, BestBlock, ChainError, ChainPort, ChainResult, ChallengeStanding, DeviceView,
-	LeasePhase, LeaseView, UptimeTiming,
+	EvidenceOutlook, LeasePhase, LeaseView, UptimeTiming,
 };
 use armature_primitives::{
 	challenge::ChallengeTask,
@@ -13,11 +13,18 @@ use armature_primitives::{
 	DeviceId, LeaseId, RegionId, RoundId, H256,
 };
 use armature_sdk::{
-	api, bounded,
+	api, bounded, evidence,
 	query::{self, LeaseState},
 	Account, AtBlock, Chain, Error, Static, Wait,
 };
 use async_trait::async_trait;
+use std::time::{Duration, Instant};
+
+/// How long the next block may take.
+const BLOCK_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often it is looked for.
+const BLOCK_POLL: Duration = Duration::from_millis(500);
 
 /// A chain reached over RPC, and the account that pays for and signs the agent's calls.
 pub struct SdkChain {
@@ -33,6 +40,19 @@ impl SdkChain {
 
 	async fn best(&self) -> ChainResult<AtBlock> {
 		self.chain.best().await.map_err(failed)
+	}
+
+	/// Waits until another block is the best one: the hash of the block that handed a nonce out decides
+	/// whether a renewal is enough, and is known by then.
+	async fn leave_block(&self, block: H256) -> ChainResult<()> {
+		let until = Instant::now() + BLOCK_PATIENCE;
+		while self.best().await?.block_hash() == block {
+			if Instant::now() >= until {
+				return Err(ChainError::Unavailable("no block followed in time".into()));
+			}
+			tokio::time::sleep(BLOCK_POLL).await;
+		}
+		Ok(())
 	}
 
 	async fn submit(&self, call: &impl armature_sdk::Payload) -> ChainResult<()> {
@@ -114,14 +134,42 @@ impl ChainPort for SdkChain {
 			.map_err(failed)?;
 		let issued: api::attestation::events::NonceIssued =
 			included.expect("Attestation.request_nonce", "NonceIssued").map_err(failed)?;
+		if !issued.full {
+			self.leave_block(included.block).await?;
+		}
 		Ok(issued.nonce)
+	}
+
+	async fn evidence_outlook(
+		&self,
+		device: DeviceId,
+		evidence: &EvidenceBytes,
+	) -> ChainResult<EvidenceOutlook> {
+		let at = self.best().await?;
+		let outlook = evidence::outlook(&at, device, evidence.to_vec()).await.map_err(failed)?;
+		let outlook = outlook.map_err(ChainError::Rejected)?;
+		Ok(EvidenceOutlook { tier: outlook.tier.0, renews: outlook.renews })
 	}
 
 	async fn submit_evidence(&self, device: DeviceId, evidence: EvidenceBytes) -> ChainResult<()> {
 		let evidence =
 			bounded(evidence.into_inner(), MAX_EVIDENCE_LEN, "the evidence").map_err(failed)?;
-		self.submit(&api::tx().attestation().submit_evidence(Static(device), evidence))
-			.await
+		let call = api::tx().attestation().submit_evidence(Static(device), evidence);
+		let included = self.chain.submit(&call, &self.account, Wait::Best).await.map_err(failed)?;
+		// Refused hardware is counted on chain, and so the call succeeds.
+		match included.find::<api::attestation::events::EvidenceRefused>() {
+			None => Ok(()),
+			Some(refused) => {
+				let at = self.best().await?;
+				Err(ChainError::Rejected(evidence::explain(&at, &refused.error)))
+			},
+		}
+	}
+
+	async fn renew(&self, device: DeviceId, evidence: EvidenceBytes) -> ChainResult<()> {
+		let evidence =
+			bounded(evidence.into_inner(), MAX_EVIDENCE_LEN, "the evidence").map_err(failed)?;
+		self.submit(&api::tx().attestation().renew(Static(device), evidence)).await
 	}
 
 	async fn submit_leaf(&self, leaf: Leaf, signature: ed25519::Signature) -> ChainResult<()> {

@@ -17,11 +17,11 @@ use armature_primitives::{
 	market::OrderSpec,
 	signing::Domain,
 	telemetry::SLOTS_PER_EPOCH,
-	LeaseId, Ppm, RegionId, RoundId,
+	LeaseId, Ppm, RegionId, RoundId, H256,
 };
 use armature_verifier::{
 	challenge::{check_openings, sample, SegmentOpening},
-	evidence::{verify, Context},
+	evidence::{check_statement, decode, Context},
 	signature::verify_device,
 };
 use codec::Decode;
@@ -243,7 +243,8 @@ async fn an_agent_should_live_a_whole_life() {
 	until("standing", || chain.edit(|chain| chain.calls.contains(&"request"))).await;
 	let evidence = chain.edit(|chain| chain.evidence[0].clone());
 	let context = Context { genesis: GENESIS, device: DEVICE, key: key.public(), nonce: NONCE };
-	assert_eq!(verify(&evidence, &context).expect("valid evidence").tier, Tier::T0);
+	check_statement(&decode(&evidence).expect("evidence"), &context)
+		.expect("signed for this nonce");
 
 	// It greets and beats.
 	until("beats", || service.seen(|seen| seen.beats.len() >= 3)).await;

@@ -1,14 +1,17 @@
 //! [`ChainView`] over the SDK.
 
-use super::{ChainError, ChainView, Dispute};
+use super::{ChainError, ChainView, Dispute, Renewal, RenewalOutcome};
 use armature_primitives::{
 	challenge::{ChallengeTask, Verdict},
 	ed25519,
+	evidence::MAX_EVIDENCE_LEN,
 	lease::RunReport,
 	DeviceId, LeaseId, RoundId, H256,
 };
 use armature_sdk::{
 	api::{self, runtime_types::bounded_collections::bounded_vec::BoundedVec},
+	bounded,
+	evidence::{self, DisputeOutcome},
 	query::{self, LeaseState},
 	Account, AtBlock, Chain, Error, Static, Wait,
 };
@@ -99,6 +102,52 @@ impl ChainView for SdkChain {
 			});
 		}
 		Ok(disputes)
+	}
+
+	async fn pending_renewals(&self) -> Result<Vec<Renewal>, ChainError> {
+		let at = self.best().await?;
+		let now = query::now(&at).await.map_err(failed)?;
+		let pending = evidence::pending_renewals(&at).await.map_err(failed)?;
+		Ok(pending
+			.into_iter()
+			.filter(|(_, renewal)| now < renewal.disputable_until)
+			.map(|(device, renewal)| Renewal { device, evidence: renewal.evidence_hash })
+			.collect())
+	}
+
+	async fn renewal_evidence(&self, renewal: &Renewal) -> Result<Option<Vec<u8>>, ChainError> {
+		let at = self.best().await?;
+		let pending = evidence::pending_renewal(&at, renewal.device).await.map_err(failed)?;
+		match pending.filter(|pending| pending.evidence_hash == renewal.evidence) {
+			Some(pending) => evidence::renewal_evidence(&self.chain, &at, renewal.device, &pending)
+				.await
+				.map_err(failed),
+			None => Ok(None),
+		}
+	}
+
+	async fn renewal_outcome(
+		&self,
+		device: DeviceId,
+		evidence: &[u8],
+	) -> Result<RenewalOutcome, ChainError> {
+		let at = self.best().await?;
+		let outcome = evidence::dispute_outcome(&at, device, evidence.to_vec())
+			.await
+			.map_err(failed)?;
+		Ok(match outcome.map_err(ChainError::Rejected)? {
+			DisputeOutcome::Upheld | DisputeOutcome::Outdated { .. } => RenewalOutcome::Stands,
+			DisputeOutcome::Refuted { error, forged } => {
+				RenewalOutcome::Refuted { reason: evidence::explain(&at, &error), forged }
+			},
+		})
+	}
+
+	async fn dispute_renewal(&self, device: DeviceId, evidence: &[u8]) -> Result<(), ChainError> {
+		let evidence =
+			bounded(evidence.to_vec(), MAX_EVIDENCE_LEN, "the evidence").map_err(failed)?;
+		self.submit(&api::tx().attestation().dispute_renewal(Static(device), evidence))
+			.await
 	}
 
 	async fn resolve_dispute(&self, lease: LeaseId, report: RunReport) -> Result<(), ChainError> {
