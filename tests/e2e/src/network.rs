@@ -241,6 +241,14 @@ impl Network {
 
 	/// Registers a provider with one site and one device and starts its agent. Returns the device id.
 	pub fn start_agent(&mut self, options: &AgentOptions) -> Result<u64> {
+		let device = self.register(options, "")?;
+		self.resume_agent(options.name, options.provider)?;
+		Ok(device)
+	}
+
+	/// Registers a provider with one site and one device, and writes its agent's configuration with
+	/// `more` behind what every agent has. Returns the device id.
+	pub fn register(&mut self, options: &AgentOptions, more: &str) -> Result<u64> {
 		let AgentOptions { name, provider, tariff, lanes } = options;
 		self.cli.run(provider, &["provider", "register"])?;
 		let site = self.cli.run(
@@ -284,11 +292,10 @@ impl Network {
 		fs::write(
 			self.folder.join(format!("{name}.toml")),
 			format!(
-				"device = {device}\nkey-file = {key:?}\ndata-dir = {:?}\n",
+				"device = {device}\nkey-file = {key:?}\ndata-dir = {:?}\n{more}",
 				self.folder.join(name)
 			),
 		)?;
-		self.resume_agent(name, provider)?;
 		Ok(device)
 	}
 

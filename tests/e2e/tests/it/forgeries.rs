@@ -7,10 +7,7 @@ use crate::{
 	witness::{contains, runtime, submit_evidence, Witness},
 };
 use anyhow::{bail, ensure, Context, Result};
-use armature_agent::{
-	inventory::{evidence, inventory},
-	DeviceKey,
-};
+use armature_agent::{inventory::inventory, DeviceKey};
 use armature_e2e_tests::{
 	network::{accounts, AgentOptions},
 	Network, Options, Process,
@@ -20,6 +17,7 @@ use armature_p2p::{
 };
 use armature_primitives::{
 	device::MAX_LABEL_LEN,
+	evidence::{Evidence, InventoryStatement},
 	signing::Domain,
 	telemetry::{Leaf, TelemetrySummary},
 	DeviceId, EpochIndex, Moment, RegionId, SiteId, H256,
@@ -131,8 +129,10 @@ async fn replay_evidence(
 	let genesis = witness.genesis();
 	let signed_by = |key: &DeviceKey| {
 		let machine = inventory(key, &genesis, network.folder());
-		let bytes = evidence(key, &genesis, device, nonce, machine).context("evidence too long")?;
-		submit_evidence(device, bytes.into_inner())
+		let statement = InventoryStatement { nonce, inventory: machine };
+		let signature = key.sign(Domain::Evidence, &genesis, device, &statement);
+		let evidence = Evidence::DeviceKeyInventory { statement, signature };
+		submit_evidence(device, evidence.to_bytes().context("evidence too long")?.into_inner())
 	};
 	let bad_signature = "Attestation.BadSignature: The signature is not the device key's over this";
 	witness.refused(&provider, &signed_by(stranger)?, bad_signature).await?;

@@ -7,6 +7,7 @@
 	reason = "helpers of tests fail and speak as tests do"
 )]
 
+mod attestation;
 mod blobs;
 mod failures;
 mod forgeries;

@@ -5,8 +5,9 @@ use anyhow::{bail, ensure, Context, Result};
 use armature_e2e_tests::{network::accounts, Network};
 use armature_primitives::{evidence::MAX_EVIDENCE_LEN, telemetry::Leaf, DeviceId, H256};
 use armature_sdk::{
-	api, bounded, parse_account, query, Account, AccountBalance, AccountId32, AtBlock, Chain,
-	Error, Included, Payload, Static, Wait,
+	api::{self, runtime_types::pallet_attestation::types::AttestationParameters},
+	bounded, parse_account, query, Account, AccountBalance, AccountId32, AtBlock, Chain, Error,
+	Included, Payload, Static, Wait,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -50,6 +51,18 @@ impl Witness {
 	/// The chain at its best block.
 	pub(crate) async fn best(&self) -> Result<AtBlock> {
 		Ok(self.chain.best().await?)
+	}
+
+	/// Waits for a block after the best one.
+	pub(crate) async fn next_block(&self) -> Result<()> {
+		let from = self.best().await?.block_number();
+		for _ in 0..120 {
+			if self.best().await?.block_number() > from {
+				return Ok(());
+			}
+			tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+		}
+		bail!("no block after {from} within a minute")
 	}
 
 	/// Hash of the genesis block.
@@ -174,7 +187,7 @@ impl Witness {
 		bail!("the leaf of epoch {epoch} is in no block")
 	}
 
-	/// The evidence that the chain took last from `device`, from the chain's blocks.
+	/// The evidence that the chain verified last of `device`, from the chain's blocks.
 	pub(crate) async fn accepted_evidence(&self, device: DeviceId) -> Result<Vec<u8>> {
 		let best = self.best().await?.block_number();
 		for number in (1..=best).rev() {
@@ -200,10 +213,21 @@ impl Witness {
 
 	/// Has the chain's administrator open the renewal window of every attestation at once.
 	pub(crate) async fn open_renewal(&self) -> Result<()> {
+		self.set_attestation_parameters(|parameters| {
+			parameters.renewal_window = parameters.validity;
+		})
+		.await
+	}
+
+	/// Has the chain's administrator change the lengths and rates of attestations.
+	pub(crate) async fn set_attestation_parameters(
+		&self,
+		change: impl FnOnce(&mut AttestationParameters),
+	) -> Result<()> {
 		let at = self.best().await?;
 		let address = api::storage().attestation().parameters();
 		let mut parameters = at.storage().fetch(address, ()).await?.decode()?;
-		parameters.renewal_window = parameters.validity;
+		change(&mut parameters);
 		let call = api::Call::Attestation(api::attestation::Call::set_parameters { parameters });
 		// The sudo call itself succeeds whatever becomes of the call in it.
 		self.administer(call)
@@ -211,6 +235,29 @@ impl Witness {
 			.find::<api::attestation::events::ParametersSet>()
 			.context("the parameters did not change")?;
 		Ok(())
+	}
+
+	/// Has the chain's administrator accept TPMs that are programs and that nobody certified.
+	pub(crate) async fn accept_software_tpms(&self) -> Result<()> {
+		let at = self.best().await?;
+		let address = api::storage().attestation().references();
+		let mut values = at.storage().fetch(address, ()).await?.decode()?;
+		values.allow_software_tpm = true;
+		values.allow_uncertified_tpm = true;
+		let call = api::Call::Attestation(api::attestation::Call::set_reference_values { values });
+		self.administer(call)
+			.await?
+			.find::<api::attestation::events::ReferenceValuesSet>()
+			.context("the reference values did not change")?;
+		Ok(())
+	}
+
+	/// A nonce for the device's next evidence.
+	pub(crate) async fn request_nonce(&self, account: &Account, device: DeviceId) -> Result<H256> {
+		let call = api::tx().attestation().request_nonce(Static(device));
+		let issued: api::attestation::events::NonceIssued =
+			self.accepted(account, &call).await?.find().context("no nonce was issued")?;
+		Ok(issued.nonce)
 	}
 
 	/// Has the chain's administrator revoke a device's attestation.
