@@ -10,6 +10,20 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 /// first is not in vain.
 const MAX_DELAY: Duration = Duration::from_secs(10);
 
+/// After so many renewals in a row about which the node did not answer, the others wait for the next
+/// look.
+const MAX_UNANSWERED: u32 = 3;
+
+/// What a look at one renewal came to.
+enum Judgement {
+	/// There is nothing to dispute.
+	Done,
+	/// Its evidence is not there yet.
+	Later,
+	/// It does not hold, by this evidence.
+	Refuted(Vec<u8>),
+}
+
 /// Looks at renewals that nobody verified, and disputes those that do not hold.
 pub(crate) struct Watcher {
 	chain: Arc<dyn ChainView>,
@@ -46,30 +60,60 @@ impl Watcher {
 		self.seen.retain(|renewal| listed.contains(renewal));
 		self.missing.retain(|renewal| listed.contains(renewal));
 		let mut refuted = Vec::new();
+		let mut unanswered = 0u32;
 		for renewal in pending {
 			if self.seen.contains(&renewal) {
 				continue;
 			}
-			let Some(evidence) = self.evidence(&renewal).await? else { continue };
-			match self.outcome(&renewal, &evidence).await? {
-				RenewalOutcome::Stands => {
-					self.seen.insert(renewal);
+			// What cannot be asked about one renewal says nothing about the next.
+			match self.judge(&renewal).await {
+				Ok(judgement) => {
+					unanswered = 0;
+					match judgement {
+						Judgement::Done => {
+							self.seen.insert(renewal);
+						},
+						Judgement::Later => {},
+						Judgement::Refuted(evidence) => refuted.push((renewal, evidence)),
+					}
 				},
-				RenewalOutcome::Refuted { reason, forged } => {
-					let device = renewal.device.0;
-					tracing::warn!(device, reason, forged, "a renewal does not hold");
-					refuted.push((renewal, evidence));
+				Err(error) => {
+					tracing::warn!(device = renewal.device.0, %error, "cannot look at a renewal");
+					unanswered = unanswered.saturating_add(1);
 				},
+			}
+			// A node that is gone would take its time for every one, and disputes have a window.
+			if unanswered >= MAX_UNANSWERED {
+				tracing::warn!("the node does not answer: the other renewals have to wait");
+				break;
 			}
 		}
 		if !refuted.is_empty() {
 			tokio::time::sleep(self.max_delay.mul_f64(rand::random::<f64>())).await;
 		}
 		for (renewal, evidence) in refuted {
-			self.dispute(&renewal, &evidence).await?;
-			self.seen.insert(renewal);
+			match self.dispute(&renewal, &evidence).await {
+				Ok(()) => {
+					self.seen.insert(renewal);
+				},
+				Err(error) => {
+					tracing::warn!(device = renewal.device.0, %error, "not disputed yet")
+				},
+			}
 		}
 		Ok(())
+	}
+
+	async fn judge(&mut self, renewal: &Renewal) -> Result<Judgement, ChainError> {
+		let Some(evidence) = self.evidence(renewal).await? else { return Ok(Judgement::Later) };
+		Ok(match self.outcome(renewal, &evidence).await? {
+			RenewalOutcome::Stands => Judgement::Done,
+			RenewalOutcome::Refuted { reason, forged } => {
+				let device = renewal.device.0;
+				tracing::warn!(device, reason, forged, "a renewal does not hold");
+				Judgement::Refuted(evidence)
+			},
+		})
 	}
 
 	/// The evidence of a renewal, if the chain shows it.

@@ -62,6 +62,8 @@ pub(crate) struct MemoryChain {
 	pub(crate) renewals: Mutex<Vec<(Renewal, Option<Vec<u8>>)>>,
 	/// Renewals of these devices do not hold.
 	pub(crate) forgers: Mutex<Vec<DeviceId>>,
+	/// Nothing is said about renewals of these devices.
+	pub(crate) unanswered: Mutex<Vec<DeviceId>>,
 	/// Devices whose renewals were disputed, by anyone.
 	pub(crate) disputed: Mutex<Vec<DeviceId>>,
 	/// Calls that were made, taken or not.
@@ -157,6 +159,9 @@ impl ChainView for MemoryChain {
 		device: DeviceId,
 		_: &[u8],
 	) -> Result<RenewalOutcome, ChainError> {
+		if self.unanswered.lock().unwrap().contains(&device) {
+			return Err(ChainError::Unavailable("connection refused".into()));
+		}
 		if self.disputed.lock().unwrap().contains(&device) {
 			return Err(ChainError::Rejected("NoPendingRenewal".into()));
 		}

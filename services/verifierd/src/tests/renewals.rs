@@ -53,10 +53,27 @@ async fn a_dispute_that_did_not_arrive_should_be_made_again() {
 	chain.forgers.lock().unwrap().push(DeviceId(7));
 	chain.is_deaf.store(true, Ordering::SeqCst);
 	let mut watcher = Watcher::hasty(chain.clone());
-	assert!(matches!(watcher.look().await, Err(ChainError::Unavailable(_))));
+	watcher.look().await.unwrap();
+	assert_eq!((disputed(&chain), calls(&chain)), (vec![], 1));
 	chain.is_deaf.store(false, Ordering::SeqCst);
 	watcher.look().await.unwrap();
 	assert_eq!(disputed(&chain), [DeviceId(7)]);
+}
+
+#[tokio::test]
+async fn a_renewal_that_cannot_be_judged_should_not_keep_others_from_it() {
+	let chain = Arc::new(MemoryChain::default());
+	for device in [1, 2] {
+		renew(&chain, device, Some(vec![device]));
+	}
+	chain.unanswered.lock().unwrap().push(DeviceId(1));
+	chain.forgers.lock().unwrap().extend([DeviceId(1), DeviceId(2)]);
+	let mut watcher = Watcher::hasty(chain.clone());
+	watcher.look().await.unwrap();
+	assert_eq!(disputed(&chain), [DeviceId(2)]);
+	chain.unanswered.lock().unwrap().clear();
+	watcher.look().await.unwrap();
+	assert_eq!(disputed(&chain), [DeviceId(2), DeviceId(1)]);
 }
 
 #[tokio::test]
