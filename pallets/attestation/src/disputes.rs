@@ -9,7 +9,7 @@ use armature_primitives::{
 };
 use armature_verifier::evidence::{
 	self,
-	hardware::{Check, Checks},
+	hardware::{Check, Checks, Side},
 	Context, EvidenceError,
 };
 use frame_support::{
@@ -123,8 +123,8 @@ impl<T: Config> Pallet<T> {
 			Err(EvidenceError::Hardware(failure)) => {
 				let error = Error::Hardware(failure.into());
 				return match failure.check {
-					// The root may have been a trusted one.
-					Check::Root if !same_references => Verdict::Outdated(error),
+					// It may have been a trusted one, and may be anybody's: nothing below it was looked at.
+					Check::Root if !same_references => Verdict::Unacceptable(error),
 					check if check.is_forgery() => Verdict::Forged(error),
 					_ => Verdict::Unacceptable(error),
 				};
@@ -138,20 +138,28 @@ impl<T: Config> Pallet<T> {
 		if result.identities.first() != pending.platform.as_ref() {
 			return Verdict::Forged(Error::IdentityChanged);
 		}
-		if let Some(failure) = checks.failed().first() {
-			let error = Error::Hardware((*failure).into());
-			return if same_references && same_collateral {
-				Verdict::Unacceptable(error)
-			} else {
-				Verdict::Outdated(error)
-			};
+		let excused = |check| is_excused(check, same_references, same_collateral);
+		if let Some(failure) = checks.failed().iter().find(|failed| !excused(failed.check)) {
+			return Verdict::Unacceptable(Error::Hardware((*failure).into()));
 		}
 		if identities_hash(&result.identities) != pending.identities {
 			return Verdict::Unacceptable(Error::IdentityChanged);
 		}
-		match Self::check_revocation(&result) {
-			Ok(()) => Verdict::Holds,
-			Err(error) => Verdict::Unacceptable(error),
+		if let Err(error) = Self::check_revocation(&result) {
+			return Verdict::Unacceptable(error);
+		}
+		// What is excused comes last: it must not hide what is not.
+		match checks.failed().first() {
+			Some(failure) => Verdict::Outdated(Error::Hardware((*failure).into())),
+			None => Verdict::Holds,
 		}
 	}
+}
+
+/// Whether a check may have held when the renewal was made, although it fails now: the reference values
+/// changed since, or the collateral did and the check is against it.
+pub(crate) fn is_excused(check: Check, same_references: bool, same_collateral: bool) -> bool {
+	let by_collateral =
+		check == Check::TcbLevel || check.side() == Side::Crypto && !check.is_forgery();
+	!same_references || by_collateral && !same_collateral
 }

@@ -146,9 +146,30 @@ fn roots_that_changed_since_should_not_be_held_against_the_device() {
 		let mut values = References::<Test>::get();
 		values.roots.amd = Default::default();
 		assert_ok!(AttestationPallet::set_reference_values(RuntimeOrigin::root(), values));
-		assert_eq!(dispute(bytes), Pays::Yes);
-		assert_outdated(CheckKind::Root);
+		assert_eq!(dispute(bytes), Pays::No);
+		let (error, slashed) = last_refutation();
+		let DispatchError::Module(module) = error else { panic!("{error:?}") };
+		assert_eq!((module.error[1], slashed), (CheckKind::Root as u8, 0));
+		// Whom the network trusts no more vouches for nothing.
+		assert_eq!(Trace::get(), LOST);
 	});
+}
+
+#[test]
+fn only_what_depends_on_what_changed_should_be_excused() {
+	use crate::disputes::is_excused;
+	use armature_verifier::evidence::hardware::Check;
+	for check in [Check::Debug, Check::Measurement, Check::TcbLevel, Check::TdxModule] {
+		assert!(!is_excused(check, true, true), "{check}");
+		assert!(is_excused(check, false, true), "{check}");
+	}
+	// Newer collateral says nothing about a debugger.
+	for check in [Check::TcbLevel, Check::TdxModule, Check::PckCrlDates, Check::QeIdentityMatch] {
+		assert!(is_excused(check, true, false), "{check}");
+	}
+	for check in [Check::Debug, Check::Measurement, Check::BoxIdentity] {
+		assert!(!is_excused(check, true, false), "{check}");
+	}
 }
 
 #[test]
@@ -165,6 +186,23 @@ fn a_policy_that_changed_since_should_not_be_held_against_the_device() {
 		assert_outdated(CheckKind::Measurement);
 		// It goes on to its end, and is verified in full then.
 		assert_eq!(Pallet::<Test>::tier(DEVICE, Now::get()), Some(Tier::T2));
+	});
+}
+
+#[test]
+fn what_is_excused_should_not_hide_other_gpus() {
+	run_with_device(|| {
+		assert_ok!(request(DEVICE));
+		submit(DEVICE, snp_with_gpus(DEVICE, 0, &[0]));
+		let bytes = renewed(|device| snp_with_gpus(device, 0, &[1]));
+		let mut policy = made::policy();
+		policy.measurements =
+			vec![armature_verifier::evidence::hardware::policy::HexBytes(vec![1; 48])];
+		let values = ReferenceValues::from_policy(&policy).unwrap();
+		assert_ok!(AttestationPallet::set_reference_values(RuntimeOrigin::root(), values));
+		assert_eq!(dispute(bytes), Pays::No);
+		assert_eq!(last_refutation(), (Error::IdentityChanged.into(), 0));
+		assert_eq!(Trace::get(), LOST);
 	});
 }
 
