@@ -35,6 +35,9 @@ const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.
 /// RSA moduli that hardware makers use, in bits. A larger one would cost more than its weight.
 const RSA_BITS: core::ops::RangeInclusive<u32> = 2_048..=4_096;
 
+/// The widest public exponent: makers use 65,537. What a sender chooses could cost four times as much.
+const MAX_EXPONENT_BITS: u32 = 17;
+
 /// Bytes of the largest modulus, with the zero in front that DER asks for.
 const MAX_MODULUS_LEN: usize = 513;
 
@@ -221,7 +224,7 @@ impl PublicKey {
 	///
 	/// # Errors
 	///
-	/// [`Fault::Malformed`], [`Fault::UnknownAlgorithm`] for an unusual size.
+	/// [`Fault::Malformed`], [`Fault::UnknownAlgorithm`] for a modulus or an exponent of unusual size.
 	pub fn rsa_from_parts(modulus: &[u8], exponent: &[u8]) -> Result<Self, Fault> {
 		if modulus.len() > MAX_MODULUS_LEN || exponent.len() > 8 {
 			return Err(Fault::UnknownAlgorithm);
@@ -235,7 +238,8 @@ impl PublicKey {
 	}
 
 	fn rsa(key: rsa::PublicKey) -> Result<Self, Fault> {
-		if RSA_BITS.contains(&key.n().bit_width_vartime()) {
+		let narrow = key.e().bit_width_vartime() <= MAX_EXPONENT_BITS;
+		if narrow && RSA_BITS.contains(&key.n().bit_width_vartime()) {
 			Ok(PublicKey::Rsa(key))
 		} else {
 			Err(Fault::UnknownAlgorithm)

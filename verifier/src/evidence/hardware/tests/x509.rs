@@ -194,6 +194,12 @@ fn unusual_keys_should_be_refused() {
 		Err(Fault::UnknownAlgorithm),
 		"8,192 bits"
 	);
+	assert!(PublicKey::rsa_from_parts(&[0xff; 256], &[1, 0, 1]).is_ok());
+	assert_eq!(
+		PublicKey::rsa_from_parts(&[0xff; 256], &[2, 0, 1]),
+		Err(Fault::UnknownAlgorithm),
+		"an exponent of 18 bits"
+	);
 	assert_eq!(PublicKey::p256(&[4; 65]), Err(Fault::Malformed), "no point of the curve");
 	assert_eq!(PublicKey::from_spki(&[0x30, 0]), Err(Fault::Malformed));
 }
