@@ -18,6 +18,15 @@ pub const MAX_EVIDENCE_LEN: u32 = 96 * 1024;
 /// Evidence as it travels in an extrinsic: still undecoded.
 pub type EvidenceBytes = BoundedVec<u8, ConstU32<MAX_EVIDENCE_LEN>>;
 
+/// The longest part of Intel's collateral that the chain keeps, in bytes, but for the two below.
+pub const MAX_COLLATERAL_PART_LEN: u32 = 8_192;
+
+/// The longest revocation list of platform keys that the chain keeps, in bytes.
+pub const MAX_PCK_CRL_LEN: u32 = 65_536;
+
+/// The longest TCB info that the chain keeps, in bytes.
+pub const MAX_TCB_INFO_LEN: u32 = 32_768;
+
 /// A text of an inventory: printable in lists, never an input to a decision.
 pub type InventoryText = BoundedVec<u8, ConstU32<128>>;
 

@@ -2,7 +2,10 @@
 
 use alloc::string::String;
 use armature_primitives::{
-	device::Tier, evidence::EvidenceFormat, units::MILLIS_PER_HOUR, Moment, Ppm, H256,
+	device::Tier,
+	evidence::{EvidenceFormat, MAX_COLLATERAL_PART_LEN, MAX_PCK_CRL_LEN, MAX_TCB_INFO_LEN},
+	units::MILLIS_PER_HOUR,
+	Moment, Ppm, H256,
 };
 use armature_verifier::evidence::hardware::{
 	dcap::{Collateral, IssueDates},
@@ -286,7 +289,7 @@ pub struct KnownIssuer {
 }
 
 /// A chain of certificates as PEM.
-pub type PemChain = BoundedVec<u8, ConstU32<8_192>>;
+pub type PemChain = BoundedVec<u8, ConstU32<MAX_COLLATERAL_PART_LEN>>;
 
 /// What Intel says of one kind of platform, as its provisioning certification service gives it.
 /// Lists and signatures are bytes here, hex there.
@@ -297,19 +300,19 @@ pub struct StoredCollateral {
 	/// The PCK CA that issues [`StoredCollateral::pck_crl`], and the root.
 	pub pck_crl_issuer_chain: PemChain,
 	/// The root's revocation list, DER.
-	pub root_ca_crl: BoundedVec<u8, ConstU32<8_192>>,
+	pub root_ca_crl: BoundedVec<u8, ConstU32<MAX_COLLATERAL_PART_LEN>>,
 	/// The revocation list of platform keys, DER.
-	pub pck_crl: BoundedVec<u8, ConstU32<65_536>>,
+	pub pck_crl: BoundedVec<u8, ConstU32<MAX_PCK_CRL_LEN>>,
 	/// The certificate that signs [`StoredCollateral::tcb_info`], and the root.
 	pub tcb_info_issuer_chain: PemChain,
 	/// The TCB levels, JSON.
-	pub tcb_info: BoundedVec<u8, ConstU32<32_768>>,
+	pub tcb_info: BoundedVec<u8, ConstU32<MAX_TCB_INFO_LEN>>,
 	/// Over the bytes of [`StoredCollateral::tcb_info`]: r and s.
 	pub tcb_info_signature: [u8; 64],
 	/// The certificate that signs [`StoredCollateral::qe_identity`], and the root.
 	pub qe_identity_issuer_chain: PemChain,
 	/// The identity of the quoting enclave, JSON.
-	pub qe_identity: BoundedVec<u8, ConstU32<8_192>>,
+	pub qe_identity: BoundedVec<u8, ConstU32<MAX_COLLATERAL_PART_LEN>>,
 	/// Over the bytes of [`StoredCollateral::qe_identity`]: r and s.
 	pub qe_identity_signature: [u8; 64],
 }

@@ -8,6 +8,7 @@ use crate::{
 	show::Done,
 };
 use anyhow::{bail, Result};
+use armature_primitives::evidence::{MAX_COLLATERAL_PART_LEN, MAX_PCK_CRL_LEN, MAX_TCB_INFO_LEN};
 use armature_sdk::{
 	api::{self, runtime_types::pallet_attestation::types::StoredCollateral},
 	bounded,
@@ -78,13 +79,6 @@ async fn submit_collateral(context: &Context, path: &Path) -> Result<()> {
 	})
 }
 
-/// The longest part but the two below, in bytes, as the chain bounds them.
-const MAX_PART: u32 = 8_192;
-/// The longest revocation list of platform keys.
-const MAX_PCK_CRL: u32 = 65_536;
-/// The longest TCB info.
-const MAX_TCB_INFO: u32 = 32_768;
-
 /// The collateral as the chain takes it; an error names the part.
 fn stored(collateral: &dcap::Collateral) -> Result<StoredCollateral, String> {
 	let limited =
@@ -99,18 +93,30 @@ fn stored(collateral: &dcap::Collateral) -> Result<StoredCollateral, String> {
 	};
 	let c = collateral;
 	Ok(StoredCollateral {
-		pck_crl_issuer_chain: text("pck_crl_issuer_chain", &c.pck_crl_issuer_chain, MAX_PART)?,
-		root_ca_crl: limited("root_ca_crl", bytes("root_ca_crl", &c.root_ca_crl)?, MAX_PART)?,
-		pck_crl: limited("pck_crl", bytes("pck_crl", &c.pck_crl)?, MAX_PCK_CRL)?,
-		tcb_info_issuer_chain: text("tcb_info_issuer_chain", &c.tcb_info_issuer_chain, MAX_PART)?,
-		tcb_info: text("tcb_info", &c.tcb_info, MAX_TCB_INFO)?,
+		pck_crl_issuer_chain: text(
+			"pck_crl_issuer_chain",
+			&c.pck_crl_issuer_chain,
+			MAX_COLLATERAL_PART_LEN,
+		)?,
+		root_ca_crl: limited(
+			"root_ca_crl",
+			bytes("root_ca_crl", &c.root_ca_crl)?,
+			MAX_COLLATERAL_PART_LEN,
+		)?,
+		pck_crl: limited("pck_crl", bytes("pck_crl", &c.pck_crl)?, MAX_PCK_CRL_LEN)?,
+		tcb_info_issuer_chain: text(
+			"tcb_info_issuer_chain",
+			&c.tcb_info_issuer_chain,
+			MAX_COLLATERAL_PART_LEN,
+		)?,
+		tcb_info: text("tcb_info", &c.tcb_info, MAX_TCB_INFO_LEN)?,
 		tcb_info_signature: signature("tcb_info_signature", &c.tcb_info_signature)?,
 		qe_identity_issuer_chain: text(
 			"qe_identity_issuer_chain",
 			&c.qe_identity_issuer_chain,
-			MAX_PART,
+			MAX_COLLATERAL_PART_LEN,
 		)?,
-		qe_identity: text("qe_identity", &c.qe_identity, MAX_PART)?,
+		qe_identity: text("qe_identity", &c.qe_identity, MAX_COLLATERAL_PART_LEN)?,
 		qe_identity_signature: signature("qe_identity_signature", &c.qe_identity_signature)?,
 	})
 }
