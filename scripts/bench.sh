@@ -83,7 +83,7 @@ report() {
 		}' {} + | jq -s .)
 	jq -n --argjson times "$times" --slurpfile cases "$CASES" \
 		--slurpfile wasm "$([ "$WASM_ASKED" ] && echo "$WASM_RESULTS" || echo /dev/null)" \
-		--arg date "$(date -u +%FT%TZ)" --arg host "$(uname -n)" --arg system "$(uname -sr)" \
+		--arg date "$(date -u +%FT%TZ)" --arg system "$(uname -sr)" \
 		--arg cpu "$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)" \
 		--arg cores "$(nproc)" --arg rustc "$(rustc --version)" \
 		--arg commit "$(git describe --always --dirty)" "$JQ_NAMES"'
@@ -114,7 +114,7 @@ report() {
 			| if length == 0 then null
 			  else side(.[-1].ns; [$case.signatures[] | signature_ns] | add) end;
 		{
-			date: $date, commit: $commit, host: $host, cpu: $cpu, cores: ($cores | tonumber),
+			date: $date, commit: $commit, cpu: $cpu, cores: ($cores | tonumber),
 			system: $system, rustc: $rustc,
 			disturbance: (
 				[$times[].samples] + [$wasm[0][]?.time_results | group_by(.components)[]
@@ -137,7 +137,7 @@ table() {
 		def side: (.evidence_ns | us | right(9)), (.signatures_ns | us | right(9)),
 			(.ratio | ratio | right(5));
 		def row: "| " + join(" | ") + " |";
-		"\(.date), commit \(.commit), \(.cpu), \(.cores) cores, \(.host), \(.system), \(.rustc).",
+		"\(.date), commit \(.commit), \(.cpu), \(.cores) cores, \(.system), \(.rustc).",
 		"Times in µs, the least of all samples.",
 		if .disturbance > 1.5 then
 			"The machine was busy: some middle samples took \(.disturbance | ratio) times the least. Measure again."

@@ -5,7 +5,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 WASM_TARGET=wasm32v1-none
-PACKAGES=(binaryen build-essential clang libclang-dev libssl-dev libtss2-dev pkg-config protobuf-compiler)
+PACKAGES=(binaryen build-essential clang jq libclang-dev libssl-dev libtss2-dev pkg-config protobuf-compiler)
 # A software TPM, which tests attest with.
 PACKAGES+=(libtss2-tcti-swtpm0 swtpm swtpm-tools)
 DEBIAN_RUST=(rustc-web cargo-web rust-web-src lld-19)
