@@ -94,8 +94,9 @@ pub async fn renewal_evidence(
 	Ok(None)
 }
 
-/// The renewals in a call, within others too: whoever hides one in a batch is found all the same. Calls
-/// that hold others are listed by name, so that a new one does not go unseen.
+/// The renewals in a call, within others too: whoever hides one in a batch is found all the same. The
+/// pallets whose calls hold others are `utility` and `sudo`, and all of their calls are listed: one that
+/// they gain does not compile until somebody looked at it.
 fn renewals_in(call: &api::Call) -> Vec<(DeviceId, &[u8])> {
 	let mut renewals = Vec::new();
 	let mut open = vec![call];

@@ -374,6 +374,7 @@ mod tests {
 		assert!(patience.with(Ok(())).unwrap().is_some());
 		assert!(patience.with(failed()).unwrap().is_none());
 		patience.0 = PATIENCE - 1;
-		assert!(patience.with(failed()).is_err());
+		let last = patience.with(failed()).unwrap_err();
+		assert_eq!(format!("{last:#}"), "the chain stopped answering: waited 1 s for x");
 	}
 }
