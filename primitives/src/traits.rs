@@ -62,14 +62,16 @@ impl DeviceBusy for () {
 	}
 }
 
-/// Hears that a device is no longer vouched for. Implemented by `leases`, called by `attestation`.
+/// Hears that a device is no longer vouched for as it was. Implemented by `leases`, called by
+/// `attestation`.
 pub trait LeaseGuard {
-	/// Ends the device's open lease, unless its result is already there. A no-op without one.
-	fn on_attestation_lost(device: DeviceId);
+	/// Ends the device's open lease if its order asks for more than what is `left`, unless its result
+	/// is already there. A no-op without one. `None` is no attestation at all.
+	fn on_tier_lost(device: DeviceId, left: Option<Tier>);
 }
 
 impl LeaseGuard for () {
-	fn on_attestation_lost(_: DeviceId) {}
+	fn on_tier_lost(_: DeviceId, _: Option<Tier>) {}
 }
 
 /// Reads attestations. Implemented by `attestation`.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use armature_primitives::{
 	device::{DeviceInfo, DeviceStatus},
 	evidence::{Evidence, EvidenceFormat},
-	traits::{DeviceInspect, DeviceLifecycle},
+	traits::{DeviceInspect, DeviceLifecycle, LeaseGuard},
 	DeviceId, Moment, H256,
 };
 use armature_verifier::evidence::{
@@ -14,10 +14,9 @@ use armature_verifier::evidence::{
 	AttestationResult, CollateralKey, Context, EvidenceError, Issuer,
 };
 use frame_support::{
-	dispatch::{DispatchResultWithPostInfo, WithPostDispatchInfo},
+	dispatch::{DispatchResultWithPostInfo, PostDispatchInfo, WithPostDispatchInfo},
 	ensure,
-	traits::Time,
-	weights::Weight,
+	traits::{Get, Time},
 	BoundedVec,
 };
 use sp_runtime::DispatchError;
@@ -115,15 +114,24 @@ impl<T: Config> Pallet<T> {
 			Err(
 				error
 				@ (EvidenceError::Hardware(_) | EvidenceError::GpuWithoutConfidentialPlatform),
-			) => return Ok(Self::refuse(device, error.into())),
+			) => return Ok(Self::refuse(device, error.into(), bytes)),
 			Err(error) => return Err(cheap(error.into())),
 		};
 		if let Err(error) = Self::accept(device, opened.record.as_ref(), &result, now, until) {
-			return Ok(Self::refuse(device, error));
+			return Ok(Self::refuse(device, error, bytes));
 		}
-		let knew = opened.judge.knew(&result);
+		let mut weight = if opened.judge.knew(&result) {
+			cost::when_known::<T::WeightInfo>(bytes)
+		} else {
+			cost::in_full::<T::WeightInfo>(bytes)
+		};
 		Self::remember(&opened.judge, &result.issuers, now);
-		Ok(knew.then(|| cost::when_known::<T::WeightInfo>(bytes)).into())
+		if opened.record.is_some_and(|record| result.tier < record.tier) {
+			// Its GPUs are free for another device from now on.
+			T::Leases::on_tier_lost(device, Some(result.tier));
+			weight.saturating_accrue(T::LeaseEndWeight::get());
+		}
+		Ok(Some(weight).into())
 	}
 
 	/// All that is cheap, the device key's signature included.
@@ -208,10 +216,10 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Counts evidence that does not hold. An error would take the count back.
-	fn refuse(device: DeviceId, error: Error<T>) -> frame_support::dispatch::PostDispatchInfo {
+	fn refuse(device: DeviceId, error: Error<T>, bytes: &[u8]) -> PostDispatchInfo {
 		FailedEvidence::<T>::mutate(|count| *count = count.saturating_add(1));
 		Self::deposit_event(Event::EvidenceRefused { device, error: error.into() });
-		None::<Weight>.into()
+		Some(cost::in_full::<T::WeightInfo>(bytes)).into()
 	}
 
 	/// Whether nothing that evidence rests on, or that it is of, is revoked.

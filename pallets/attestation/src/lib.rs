@@ -59,7 +59,7 @@ pub mod pallet {
 		/// Ends the leases of devices that are no longer vouched for.
 		type Leases: LeaseGuard;
 
-		/// The most that [`LeaseGuard::on_attestation_lost`] of `Leases` weighs.
+		/// The most that [`LeaseGuard::on_tier_lost`] of `Leases` weighs.
 		type LeaseEndWeight: Get<Weight>;
 
 		/// Where nonces get their randomness from. It must not be known long before its block.
@@ -439,9 +439,12 @@ pub mod pallet {
 		///
 		/// A failure leaves the nonce as it is: it can be used again while it lasts. Evidence of
 		/// hardware that was verified and does not count ends as success with `EvidenceRefused`, so
-		/// that it is counted.
+		/// that it is counted. Evidence of a lower tier than before ends an open lease whose order asks
+		/// for more.
 		#[pallet::call_index(1)]
-		#[pallet::weight(cost::in_full::<T::WeightInfo>(evidence))]
+		#[pallet::weight(
+			cost::in_full::<T::WeightInfo>(evidence).saturating_add(T::LeaseEndWeight::get())
+		)]
 		pub fn submit_evidence(
 			origin: OriginFor<T>,
 			device: DeviceId,
@@ -519,7 +522,8 @@ pub mod pallet {
 		}
 
 		/// Changes whom the chain trusts and what it accepts. Attestations keep the ends that they
-		/// have; the next evidence of each device is verified in full.
+		/// have, but for renewals under a root that is gone, which end when they are disputed; the
+		/// next evidence of each device is verified in full.
 		#[pallet::call_index(7)]
 		#[pallet::weight(T::WeightInfo::set_reference_values())]
 		pub fn set_reference_values(

@@ -55,6 +55,7 @@ pub enum Told {
 	Attested(DeviceId, Tier),
 	Lost(DeviceId),
 	LeasesLost(DeviceId),
+	TierLost(DeviceId, Tier),
 	Slashed(DeviceId, Ppm),
 }
 
@@ -147,8 +148,9 @@ impl DeviceLifecycle for MockDevices {
 pub struct MockLeases;
 
 impl LeaseGuard for MockLeases {
-	fn on_attestation_lost(device: DeviceId) {
-		Trace::mutate(|trace| trace.push(Told::LeasesLost(device)));
+	fn on_tier_lost(device: DeviceId, left: Option<Tier>) {
+		let told = left.map_or(Told::LeasesLost(device), |tier| Told::TierLost(device, tier));
+		Trace::mutate(|trace| trace.push(told));
 	}
 }
 

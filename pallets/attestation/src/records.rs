@@ -26,6 +26,6 @@ impl<T: Config> Pallet<T> {
 		}
 		Attestations::<T>::remove(device);
 		T::Devices::on_attestation_lost(device);
-		T::Leases::on_attestation_lost(device);
+		T::Leases::on_tier_lost(device, None);
 	}
 }

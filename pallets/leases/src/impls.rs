@@ -3,6 +3,7 @@
 use crate::{pallet::*, DeferredRefund, Lease, LeaseState, WeightInfo, BUCKET_MILLIS, LOG_TARGET};
 use armature_economics::settlement;
 use armature_primitives::{
+	device::Tier,
 	lease::{LeaseOutcome, NewLease, Receipt, RunReport, RunStatus},
 	traits::{
 		AttestationInspect, DeviceBusy, DeviceInspect, DeviceLifecycle, EnergyLedger, LeaseGuard,
@@ -496,9 +497,12 @@ impl<T: Config> DeviceBusy for Pallet<T> {
 }
 
 impl<T: Config> LeaseGuard for Pallet<T> {
-	fn on_attestation_lost(device: DeviceId) {
+	fn on_tier_lost(device: DeviceId, left: Option<Tier>) {
 		let Some(id) = DeviceLeases::<T>::get(device) else { return };
 		let Some(lease) = Leases::<T>::get(id) else { return };
+		if left.is_some_and(|tier| tier >= lease.spec.min_tier) {
+			return;
+		}
 		match lease.state {
 			LeaseState::Offered { .. }
 			| LeaseState::Acknowledged { .. }

@@ -112,7 +112,9 @@ fn refused_evidence_should_be_counted_and_leave_the_nonce() {
 	run_with_device(|| {
 		assert_ok!(request(DEVICE));
 		let issued = Nonces::<Test>::get(DEVICE);
-		submit(DEVICE, forged_snp(DEVICE, 0));
+		let paid = submit(DEVICE, forged_snp(DEVICE, 0)).actual_weight;
+		// All of the verification, and no lease that would have ended.
+		assert_eq!(paid, Some(<() as WeightInfo>::submit_sev_snp()));
 		let mismatch = failure(CheckKind::Nonce, 0, FaultKind::Mismatch);
 		assert_eq!(last_event(), Event::EvidenceRefused { device: DEVICE, error: mismatch });
 		assert_eq!(refused(), 1);
@@ -252,7 +254,7 @@ fn known_issuers_should_be_remembered_and_lower_what_is_paid() {
 	run_with_device(|| {
 		assert_ok!(request(DEVICE));
 		let paid = submit(DEVICE, snp(DEVICE, 0)).actual_weight;
-		assert_eq!(paid, None);
+		assert_eq!(paid, Some(<() as WeightInfo>::submit_sev_snp()));
 		// The ASK. The ARK is pinned.
 		assert_eq!(KnownIssuers::<Test>::get().len(), 1);
 		assert_ok!(request(OTHER));
@@ -271,17 +273,48 @@ fn known_collateral_should_count_until_the_reference_values_change() {
 			submit(device, tdx(device)).actual_weight
 		};
 		let known = Some(<() as WeightInfo>::submit_tdx_known());
+		let in_full = Some(<() as WeightInfo>::submit_tdx());
 		// Its signers are no issuers that the chain knows.
-		assert_eq!(tdx_paid(DEVICE), None);
+		assert_eq!(tdx_paid(DEVICE), in_full);
 		advance(7_000);
 		assert_eq!(tdx_paid(DEVICE), known);
 
 		let values = References::<Test>::get();
 		assert_ok!(AttestationPallet::set_reference_values(RuntimeOrigin::root(), values));
 		advance(7_000);
-		assert_eq!(tdx_paid(DEVICE), None);
+		assert_eq!(tdx_paid(DEVICE), in_full);
 		advance(7_000);
 		assert_eq!(tdx_paid(DEVICE), known);
+	});
+}
+
+#[test]
+fn evidence_of_a_lower_tier_should_reach_the_leases() {
+	run_with_device(|| {
+		let lost = || Trace::take().contains(&Told::TierLost(DEVICE, Tier::T2));
+		// With these GPUs of chip 0's box.
+		let attest = |gpus: &[u8]| {
+			assert_ok!(request(DEVICE));
+			let evidence =
+				if gpus.is_empty() { snp(DEVICE, 0) } else { snp_with_gpus(DEVICE, 0, gpus) };
+			submit(DEVICE, evidence).actual_weight.unwrap()
+		};
+		attest(&[0]);
+		assert!(!lost());
+		advance(7_000);
+		attest(&[1]);
+		assert!(!lost(), "other GPUs give the same tier");
+		advance(7_000);
+		let paid = attest(&[]);
+		assert!(lost());
+		let known = <() as WeightInfo>::submit_sev_snp_known();
+		assert_eq!(paid, known.saturating_add(LeaseEndWeight::get()));
+		advance(7_000);
+		assert_eq!(attest(&[]), known);
+		assert!(!lost());
+		advance(7_000);
+		attest(&[0]);
+		assert!(!lost(), "a higher tier takes nothing away");
 	});
 }
 

@@ -7,7 +7,7 @@ use armature_primitives::{
 use frame_support::{assert_noop, assert_ok};
 
 fn lose(device: DeviceId) {
-	<Leases as LeaseGuard>::on_attestation_lost(device);
+	<Leases as LeaseGuard>::on_tier_lost(device, None);
 }
 
 fn acknowledged() -> LeaseId {
@@ -76,6 +76,25 @@ fn lost_attestation_should_leave_the_lease_alone_when_its_result_is_there() {
 		assert_ok!(Leases::resolve_dispute(signed(VERIFIER), id, report()));
 		assert_eq!(receipt(id).outcome, LeaseOutcome::Completed);
 	});
+}
+
+#[test]
+fn lower_tier_should_end_only_a_lease_whose_order_asks_for_more() {
+	for (left, ends) in [(Tier::T0, true), (Tier::T1, true), (Tier::T2, false), (Tier::T3, false)] {
+		ExtBuilder::default().build_and_execute(|| {
+			let mut new = new_lease(0);
+			new.spec.min_tier = Tier::T2;
+			let id = open_as(new).unwrap();
+			assert_ok!(Leases::acknowledge(signed(OPERATOR), id));
+			AttestedTier::set(Some(Tier::T2));
+			assert_ok!(Leases::start(signed(OPERATOR), id));
+			<Leases as LeaseGuard>::on_tier_lost(DEVICE, Some(left));
+			assert_eq!(Leases::leases_of_device(DEVICE).is_empty(), ends, "{left:?}");
+			if ends {
+				assert_eq!(receipt(id).outcome, LeaseOutcome::AttestationLost);
+			}
+		});
+	}
 }
 
 #[test]

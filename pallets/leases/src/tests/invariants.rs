@@ -109,7 +109,7 @@ fn apply(op: Op) {
 			Ok(())
 		},
 		Op::LoseAttestation(n) => {
-			<Leases as LeaseGuard>::on_attestation_lost(DeviceId(DEVICE.0 + n));
+			<Leases as LeaseGuard>::on_tier_lost(DeviceId(DEVICE.0 + n), None);
 			Ok(())
 		},
 	};
