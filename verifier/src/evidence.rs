@@ -17,7 +17,7 @@ pub use hardware::{
 	dcap::{CollateralKey, PckCaKind, Tee},
 	Issuer,
 };
-pub use platform::tier_of;
+pub use platform::{claimed_box, tier_of};
 
 use alloc::vec::Vec;
 use armature_primitives::{

@@ -1,11 +1,13 @@
 //! One call for every source.
 
 use crate::{
+	gpu::{self, GpuError},
+	probe::{self, State},
 	snp::{self, SnpError},
 	tsm::{self, TsmError, TsmReport},
 	Roots, Source,
 };
-use armature_primitives::evidence::PlatformEvidence;
+use armature_primitives::evidence::{GpuReports, PlatformEvidence};
 use std::path::PathBuf;
 
 #[cfg(test)]
@@ -35,6 +37,12 @@ pub enum CollectError {
 	/// This build cannot collect it.
 	#[error("this build does not collect {0} evidence")]
 	NotBuilt(Source),
+	/// It is no platform, and counts only beside one.
+	#[error("{0} evidence is none of a platform")]
+	NoPlatform(Source),
+	/// The GPUs gave no reports.
+	#[error(transparent)]
+	Gpu(#[from] GpuError),
 	/// The kernel gave no report.
 	#[error(transparent)]
 	Tsm(#[from] TsmError),
@@ -62,7 +70,10 @@ impl CollectError {
 			CollectError::NotBuilt(Source::Tpm) => {
 				"install libtss2-dev and build with --features tpm".into()
 			},
-			CollectError::NotBuilt(_) => "attest with the platform alone".into(),
+			CollectError::NotBuilt(_) | CollectError::NoPlatform(_) => {
+				"ask for another source".into()
+			},
+			CollectError::Gpu(error) => error.what_to_do().into(),
 			CollectError::Tsm(error) => error.what_to_do().into(),
 			CollectError::Snp(error) => error.what_to_do(),
 			#[cfg(feature = "tpm")]
@@ -104,8 +115,28 @@ impl Collector {
 			Source::Tpm => Ok(self.tpm(report_data)?),
 			#[cfg(not(feature = "tpm"))]
 			Source::Tpm => Err(CollectError::NotBuilt(source)),
-			Source::NvidiaGpu => Err(CollectError::NotBuilt(source)),
+			Source::NvidiaGpu => Err(CollectError::NoPlatform(source)),
 		}
+	}
+
+	/// Whether there are NVIDIA GPUs that could be asked beside a platform. Asks the driver.
+	pub fn gpu_state(&self) -> State {
+		probe::gpu_state(&self.roots)
+	}
+
+	/// Asks every NVIDIA GPU for a report beside `platform`, which answered to the same
+	/// `report_data`. Blocks, for about a second with each.
+	///
+	/// # Errors
+	///
+	/// [`CollectError::Gpu`].
+	pub fn gpus(
+		&self,
+		report_data: &[u8; 32],
+		platform: &PlatformEvidence,
+	) -> Result<GpuReports, CollectError> {
+		let driver = gpu::Nvml::open(&self.roots.nvml)?;
+		Ok(gpu::reports(&driver, report_data, platform)?)
 	}
 
 	fn of_report(

@@ -3,6 +3,7 @@
 pub mod certificates;
 mod collect;
 mod files;
+pub mod gpu;
 pub mod probe;
 pub mod snp;
 #[cfg(feature = "tpm")]
@@ -13,12 +14,12 @@ pub mod tsm;
 mod testing;
 
 pub use collect::{CollectError, Collector};
-pub use probe::{probe, Finding, State, Survey};
+pub use probe::{probe, probe_platforms, Finding, State, Survey};
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Where the kernel shows itself. Tests have roots of their own.
+/// Where kernel and drivers show themselves. Tests have roots of their own.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Roots {
 	/// `/sys`.
@@ -27,11 +28,18 @@ pub struct Roots {
 	pub dev: PathBuf,
 	/// `/proc`.
 	pub proc: PathBuf,
+	/// NVIDIA's library, by a path or by a name that the dynamic linker knows.
+	pub nvml: PathBuf,
 }
 
 impl Default for Roots {
 	fn default() -> Self {
-		Self { sys: "/sys".into(), dev: "/dev".into(), proc: "/proc".into() }
+		Self {
+			sys: "/sys".into(),
+			dev: "/dev".into(),
+			proc: "/proc".into(),
+			nvml: "libnvidia-ml.so.1".into(),
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 //! What of this machine can give evidence, and what to do where it cannot.
 //!
-//! Probing reads files only. What it finds is what the kernel shows; the hardware may still refuse.
+//! Probing changes nothing. It reads files, and asks NVIDIA's driver for the mode of GPUs that could
+//! count. What it finds is what kernel and drivers show; the hardware may still refuse.
 
 mod confidential;
 mod gpu;
@@ -77,8 +78,10 @@ impl fmt::Display for Finding {
 pub struct Survey {
 	/// The best tier that is in reach as things stand. The device key alone gives T0.
 	pub tier: Tier,
-	/// What gives it; `None` is the device key alone.
+	/// The platform that gives it; `None` is the device key alone.
 	pub source: Option<Source>,
+	/// Whether reports of GPUs go beside it.
+	pub gpus: bool,
 	/// What to do next.
 	pub next_step: String,
 	/// One for each source.
@@ -96,22 +99,40 @@ impl Survey {
 		self.finding(source).is_some_and(|finding| finding.state == State::Available)
 	}
 
-	fn of(findings: Vec<Finding>) -> Self {
-		// A GPU counts only beside a confidential platform, and nothing collects it here.
-		let best = findings
+	/// Whether a platform is there that GPUs count beside.
+	fn has_confidential(findings: &[Finding]) -> bool {
+		findings
 			.iter()
-			.filter(|finding| finding.state == State::Available && finding.gives > Tier::T0)
-			.max_by_key(|finding| (finding.gives, std::cmp::Reverse(finding.source)));
-		let (tier, source) = match best {
-			Some(finding) => (finding.gives, Some(finding.source)),
-			None => (Tier::T0, None),
-		};
-		let next_step = match source {
-			Some(source) => format!("attest with {source} evidence; it gives {tier:?}"),
-			None => steps_to_more(&findings),
-		};
-		Self { tier, source, next_step, findings }
+			.any(|finding| finding.gives == Tier::T2 && finding.state == State::Available)
 	}
+
+	fn of(findings: Vec<Finding>) -> Self {
+		let available = || {
+			let is_available = |finding: &&Finding| finding.state == State::Available;
+			findings.iter().filter(is_available)
+		};
+		let platform = best_platform(available());
+		// GPUs are available only where a platform is that they count beside.
+		let gpus = available().find(|finding| finding.source == Source::NvidiaGpu);
+		let source = platform.map(|finding| finding.source);
+		let tier = gpus.or(platform).map_or(Tier::T0, |finding| finding.gives);
+		let next_step = match (source, gpus) {
+			(Some(source), None) => format!("attest with {source} evidence; it gives {tier:?}"),
+			(Some(source), Some(gpus)) => {
+				let gpus = gpus.source;
+				format!("attest with {source} and {gpus} evidence; they give {tier:?}")
+			},
+			(None, _) => steps_to_more(&findings),
+		};
+		Self { tier, source, gpus: gpus.is_some(), next_step, findings }
+	}
+}
+
+/// The platform of the highest tier above T0; of several the preferred one.
+fn best_platform<'a>(available: impl Iterator<Item = &'a Finding>) -> Option<&'a Finding> {
+	available
+		.filter(|finding| finding.source != Source::NvidiaGpu && finding.gives > Tier::T0)
+		.max_by_key(|finding| (finding.gives, std::cmp::Reverse(finding.source)))
 }
 
 /// The way from T0 to more, where there is one.
@@ -129,19 +150,29 @@ fn steps_to_more(findings: &[Finding]) -> String {
 
 /// Looks at this machine.
 pub fn probe(roots: &Roots) -> Survey {
-	let view =
-		View { roots, machine: Machine::read(&roots.proc), rights: Rights::read(&roots.proc) };
-	let finding = |source| {
-		let (gives, state) = match source {
-			Source::SevSnp => (Tier::T2, confidential::sev_snp(&view)),
-			Source::Tdx => (Tier::T2, confidential::tdx(&view)),
-			// An endorsement key cannot be shown to a chain, and without it a TPM names no box.
-			Source::Tpm => (Tier::T0, tpm::state(&view)),
-			Source::NvidiaGpu => (Tier::T3, gpu::state(&view)),
-		};
-		Finding { source, gives, state }
-	};
-	Survey::of(Source::ALL.into_iter().map(finding).collect())
+	let mut findings = probe_platforms(roots).findings;
+	let state = gpu::state(&View::of(roots), Survey::has_confidential(&findings));
+	findings.push(Finding { source: Source::NvidiaGpu, gives: Tier::T3, state });
+	Survey::of(findings)
+}
+
+/// Looks at what of this machine has GPUs beside it, as [`probe`] does, but asks no driver for them.
+pub fn probe_platforms(roots: &Roots) -> Survey {
+	let view = View::of(roots);
+	let sev_snp = confidential::sev_snp(&view);
+	let tdx = confidential::tdx(&view);
+	let finding = |source, gives, state| Finding { source, gives, state };
+	Survey::of(vec![
+		finding(Source::SevSnp, Tier::T2, sev_snp),
+		finding(Source::Tdx, Tier::T2, tdx),
+		// An endorsement key cannot be shown to a chain, and without it a TPM names no box.
+		finding(Source::Tpm, Tier::T0, tpm::state(&view)),
+	])
+}
+
+/// What is known of GPUs beside a platform that they count beside. Asks the driver.
+pub(crate) fn gpu_state(roots: &Roots) -> State {
+	gpu::state(&View::of(roots), true)
 }
 
 /// What the probes look at.
@@ -151,7 +182,11 @@ struct View<'a> {
 	rights: Option<Rights>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+	fn of(roots: &'a Roots) -> Self {
+		Self { roots, machine: Machine::read(&roots.proc), rights: Rights::read(&roots.proc) }
+	}
+
 	fn sys(&self, path: &str) -> std::path::PathBuf {
 		self.roots.sys.join(path)
 	}

@@ -27,7 +27,12 @@ impl Tree {
 	}
 
 	pub(crate) fn roots(&self) -> Roots {
-		Roots { sys: self.path("sys"), dev: self.path("dev"), proc: self.path("proc") }
+		Roots {
+			sys: self.path("sys"),
+			dev: self.path("dev"),
+			proc: self.path("proc"),
+			nvml: self.path("libnvidia-ml.so.1"),
+		}
 	}
 
 	/// Writes a file, with the directories above it.
@@ -52,6 +57,20 @@ impl Tree {
 
 	pub(crate) fn kernel(self, release: &str) -> Self {
 		self.file("proc/sys/kernel/osrelease", format!("{release}\n"))
+	}
+
+	/// An SEV-SNP guest in which all is well.
+	pub(crate) fn snp_guest() -> Self {
+		Self::new()
+			.cpu("AuthenticAMD", "AMD EPYC-Milan Processor", "hypervisor")
+			.kernel("6.8.0-45-generic")
+			.root_rights()
+			.file("dev/sev-guest", "")
+			.file(
+				"proc/self/mounts",
+				"sysfs /sys sysfs rw 0 0\nnone /sys/kernel/config configfs rw 0 0\n",
+			)
+			.directory("sys/kernel/config/tsm/report")
 	}
 
 	/// A process that is root.

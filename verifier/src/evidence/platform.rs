@@ -13,7 +13,7 @@ use super::{
 		nvidia::{self, GpuEvidence, NvidiaEvidence},
 		snp::{self, SnpEvidence},
 		tpm::{self, KeyOrigin, Pcrs, TpmEvidence},
-		Check, Checks, Claims, Failure, Fault, Format, Question,
+		Check, Checks, Claims, Failure, Fault, Format, Known, Policy, Question,
 	},
 	hardware_id, AttestationResult, EvidenceError, References,
 };
@@ -37,6 +37,30 @@ pub fn tier_of(claims: &Claims) -> Tier {
 		Format::Sgx | Format::Tpm if names_box => Tier::T1,
 		_ => Tier::T0,
 	}
+}
+
+/// Which box a platform says it is: what its GPUs are asked with ([`gpu_nonce`]). Nothing of it is
+/// verified, so this is for whoever collects evidence. `None` for platforms beside which GPUs do not
+/// count.
+///
+/// # Errors
+///
+/// [`EvidenceError::Hardware`] for what cannot be read.
+pub fn claimed_box(platform: &PlatformEvidence) -> Result<Option<H256>, EvidenceError> {
+	let policy = Policy::default();
+	let mut checks = Checks::note_all();
+	let known = Known::nothing();
+	let claims = match platform {
+		// Its identity is in the quote; collateral only judges it.
+		PlatformEvidence::Dcap { quote } => {
+			dcap::verify_quote(quote, None, &Question::new(&policy, None, 0), &mut checks)?
+		},
+		_ => {
+			let references = References { policy: &policy, known, collateral: None, now: 0 };
+			verify_platform(platform, &[0; 32], &references, &mut checks)?
+		},
+	};
+	Ok(hardware_id(&claims.identity).filter(|_| tier_of(&claims) == Tier::T2))
 }
 
 /// Judges platform and GPUs.

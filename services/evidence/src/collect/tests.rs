@@ -24,8 +24,6 @@ fn missing_interface_should_be_said_with_what_to_do() {
 #[test]
 fn sources_that_are_not_built_in_should_say_so() {
 	let (_tree, collector) = collector();
-	let error = collector.platform(Source::NvidiaGpu, &[1; 32]).unwrap_err();
-	assert!(matches!(error, CollectError::NotBuilt(Source::NvidiaGpu)));
 	let error = collector.platform(Source::Tpm, &[1; 32]).unwrap_err();
 	if cfg!(feature = "tpm") {
 		assert!(error.to_string().contains("tpmrm0"), "{error}");
@@ -33,6 +31,19 @@ fn sources_that_are_not_built_in_should_say_so() {
 	} else {
 		assert!(error.what_to_do().contains("--features tpm"));
 	}
+}
+
+#[test]
+fn gpus_should_be_asked_beside_a_platform_only() {
+	let (_tree, collector) = collector();
+	let error = collector.platform(Source::NvidiaGpu, &[1; 32]).unwrap_err();
+	assert!(matches!(error, CollectError::NoPlatform(Source::NvidiaGpu)));
+	let platform = PlatformEvidence::Dcap { quote: Default::default() };
+	assert!(!matches!(collector.gpu_state(), State::Available));
+	let error = collector.gpus(&[1; 32], &platform).unwrap_err();
+	assert!(matches!(error, CollectError::Gpu(GpuError::Library { .. })));
+	assert!(error.to_string().contains("libnvidia-ml.so.1 cannot be used"), "{error}");
+	assert!(error.what_to_do().contains("driver 550"), "{}", error.what_to_do());
 }
 
 #[test]

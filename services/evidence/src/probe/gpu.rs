@@ -1,7 +1,10 @@
-//! NVIDIA GPUs. Their reports are not collected here; that they are there is said all the same.
+//! NVIDIA GPUs, which count beside a confidential platform.
 
 use super::{State, View};
-use crate::files;
+use crate::{
+	files,
+	gpu::{ready, GpuError, Nvml},
+};
 
 /// Most devices that are looked at.
 const MAX_DEVICES: usize = 4_096;
@@ -15,7 +18,11 @@ const MAX_TEXT_LEN: usize = 4 * 1024;
 const VENDOR: &str = "0x10de";
 const CLASS: &str = "0x03";
 
-pub(super) fn state(view: &View<'_>) -> State {
+const DRIVER: &str =
+	"install NVIDIA's data center driver 550 or later, and load it: modprobe nvidia";
+
+/// `beside`: whether there is a platform that GPUs count beside. The driver is asked only then.
+pub(super) fn state(view: &View<'_>, beside: bool) -> State {
 	let driven = files::entries(&view.roots.proc.join("driver/nvidia/gpus"), MAX_DEVICES);
 	if driven.is_empty() {
 		let found = files::entries(&view.sys("bus/pci/devices"), MAX_DEVICES)
@@ -31,7 +38,7 @@ pub(super) fn state(view: &View<'_>) -> State {
 			0 => State::not_supported("there is no NVIDIA GPU"),
 			count => State::missing(
 				format!("{}, without NVIDIA's driver", counted(count)),
-				"nothing for attestation: this build does not collect GPU evidence",
+				if beside { DRIVER } else { GpuError::NoBox.what_to_do() },
 			),
 		};
 	}
@@ -44,14 +51,18 @@ pub(super) fn state(view: &View<'_>) -> State {
 			Some(model.trim().to_owned())
 		})
 		.collect();
-	State::missing(
-		format!(
-			"{} ({}), and this build does not collect GPU evidence",
-			counted(driven.len()),
-			names.join(", ")
+	let asked = if beside {
+		Nvml::open(&view.roots.nvml).and_then(|driver| ready(&driver))
+	} else {
+		Err(GpuError::NoBox)
+	};
+	match asked {
+		Ok(_) => State::Available,
+		Err(error) => State::missing(
+			format!("{} ({}); {error}", counted(driven.len()), names.join(", ")),
+			error.what_to_do(),
 		),
-		"attest with the platform alone; the GPUs can be used all the same",
-	)
+	}
 }
 
 fn counted(count: usize) -> String {

@@ -27,20 +27,6 @@ fn not_supported(tree: &Tree, source: Source) -> String {
 	}
 }
 
-/// An SEV-SNP guest in which all is well.
-fn snp_guest() -> Tree {
-	Tree::new()
-		.cpu(AMD, "AMD EPYC-Milan Processor", "hypervisor")
-		.kernel("6.8.0-45-generic")
-		.root_rights()
-		.file("dev/sev-guest", "")
-		.file(
-			"proc/self/mounts",
-			"sysfs /sys sysfs rw 0 0\nnone /sys/kernel/config configfs rw 0 0\n",
-		)
-		.directory(REPORTS)
-}
-
 /// A TDX guest in which all is well.
 fn tdx_guest() -> Tree {
 	Tree::new()
@@ -53,7 +39,7 @@ fn tdx_guest() -> Tree {
 
 #[test]
 fn guests_should_reach_their_tier() {
-	for (tree, source) in [(snp_guest(), Source::SevSnp), (tdx_guest(), Source::Tdx)] {
+	for (tree, source) in [(Tree::snp_guest(), Source::SevSnp), (tdx_guest(), Source::Tdx)] {
 		let survey = probe(&tree.roots());
 		assert_eq!((survey.tier, survey.source), (Tier::T2, Some(source)));
 		assert_eq!(survey.next_step, format!("attest with {source} evidence; it gives T2"));
@@ -74,7 +60,7 @@ fn machine_without_anything_should_be_told_to_use_the_device_key() {
 #[test]
 fn old_kernel_should_be_named() {
 	for release in ["6.6.52-1-lts", "5.15.0", "6.1"] {
-		let tree = snp_guest().kernel(release);
+		let tree = Tree::snp_guest().kernel(release);
 		fs::remove_dir_all(tree.path("sys/kernel/config")).unwrap();
 		let (why, what_to_do) = missing(&tree, Source::SevSnp);
 		assert!(why.contains(release) && why.contains("older than 6.7"), "{why}");
@@ -85,7 +71,7 @@ fn old_kernel_should_be_named() {
 #[test]
 fn missing_mount_should_be_named() {
 	for release in ["6.7.0", "7.0.1", ""] {
-		let tree = snp_guest()
+		let tree = Tree::snp_guest()
 			.kernel(release)
 			.file("proc/self/mounts", "sysfs /sys sysfs rw 0 0\n");
 		fs::remove_dir_all(tree.path("sys/kernel/config")).unwrap();
@@ -97,7 +83,7 @@ fn missing_mount_should_be_named() {
 
 #[test]
 fn kernel_without_reports_should_be_named() {
-	let tree = snp_guest();
+	let tree = Tree::snp_guest();
 	fs::remove_dir_all(tree.path("sys/kernel/config/tsm")).unwrap();
 	let (why, what_to_do) = missing(&tree, Source::SevSnp);
 	assert!(why.contains("shows no") && why.contains("tsm/report"), "{why}");
@@ -107,7 +93,7 @@ fn kernel_without_reports_should_be_named() {
 
 #[test]
 fn users_without_rights_should_be_told() {
-	let tree = snp_guest().rights(1000, 1000, "", "0000000000000000");
+	let tree = Tree::snp_guest().rights(1000, 1000, "", "0000000000000000");
 	let (why, what_to_do) = missing(&tree, Source::SevSnp);
 	assert!(why.contains("may not use"), "{why}");
 	assert!(what_to_do.contains("root"), "{what_to_do}");
@@ -124,7 +110,7 @@ fn users_without_rights_should_be_told() {
 
 #[test]
 fn guest_without_its_driver_should_be_told_apart() {
-	let tree = snp_guest().directory("sys/devices/platform/sev-guest");
+	let tree = Tree::snp_guest().directory("sys/devices/platform/sev-guest");
 	fs::remove_file(tree.path("dev/sev-guest")).unwrap();
 	let (why, what_to_do) = missing(&tree, Source::SevSnp);
 	assert!(why.contains("driver of its firmware is not loaded"), "{why}");
@@ -280,14 +266,14 @@ fn gpus_should_be_counted_and_named() {
 		"Model: \t NVIDIA H100 PCIe\nIRQ: 1\n",
 	);
 	let (why, what_to_do) = missing(&tree, Source::NvidiaGpu);
-	assert!(why.contains("one NVIDIA GPU (NVIDIA H100 PCIe), and this build does not"), "{why}");
-	assert!(what_to_do.contains("platform alone"), "{what_to_do}");
+	assert!(why.contains("one NVIDIA GPU (NVIDIA H100 PCIe); reports of GPUs count only"), "{why}");
+	assert!(what_to_do.contains("in an SEV-SNP or TDX guest"), "{what_to_do}");
 }
 
 #[test]
 fn gpus_should_not_raise_the_tier_of_a_guest() {
 	let tree =
-		snp_guest().file("proc/driver/nvidia/gpus/0000:03:00.0/information", "Model: H100\n");
+		Tree::snp_guest().file("proc/driver/nvidia/gpus/0000:03:00.0/information", "Model: H100\n");
 	assert_eq!(probe(&tree.roots()).tier, Tier::T2);
 }
 
@@ -295,7 +281,7 @@ fn gpus_should_not_raise_the_tier_of_a_guest() {
 fn every_finding_should_say_what_to_do() {
 	let machines = [
 		Tree::new(),
-		snp_guest(),
+		Tree::snp_guest(),
 		tdx_guest(),
 		with_tpm(),
 		Tree::new().cpu(AMD, EPYC, ""),
@@ -320,7 +306,7 @@ fn every_finding_should_say_what_to_do() {
 
 #[test]
 fn survey_should_be_read_back_from_json() {
-	let survey = probe(&snp_guest().roots());
+	let survey = probe(&Tree::snp_guest().roots());
 	let json = serde_json::to_value(&survey).unwrap();
 	assert_eq!(json["source"], "sev-snp");
 	assert_eq!(json["findings"][0]["state"], "available");

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::super::{
-	appraise, appraise_hardware, check_statement, collateral_key, decode, gpu_nonce,
+	appraise, appraise_hardware, check_statement, claimed_box, collateral_key, decode, gpu_nonce,
 	hardware::{
 		dcap::{verify_collateral, Collateral, CollateralKey, PckCaKind, Tee},
 		policy::{Digest256, HexBytes, Policy},
@@ -137,6 +137,25 @@ fn every_format_should_have_its_tier_and_identity() {
 		assert!(!result.issuers.is_empty() && !result.certificates.is_empty(), "{format:?}");
 		assert_ne!(result.model, H256::zero());
 	}
+}
+
+#[test]
+fn the_box_should_be_read_before_the_chain_judges_it() {
+	for (format, platform) in platforms() {
+		let has_gpus = matches!(format, EvidenceFormat::SevSnp | EvidenceFormat::Tdx);
+		let judged = judged(&signed(platform.clone(), Vec::new())).unwrap();
+		let expected = has_gpus.then(|| judged.identities[0]);
+		assert_eq!(claimed_box(&platform), Ok(expected), "{format:?}");
+	}
+	// Neither its nonce nor a debugged guest matters to what the box is called.
+	let debugged = claimed_box(&made::snp_with_debug(&[9; 32]));
+	assert_eq!(debugged, Ok(hardware_id(&amd_chip(0))));
+	assert_ne!(debugged, claimed_box(&made::snp_of_chip(&data(), 1)));
+	let quote = PlatformEvidence::Dcap { quote: vec![4; 700].try_into().unwrap() };
+	assert!(matches!(
+		claimed_box(&quote),
+		Err(EvidenceError::Hardware(Failure { check: Check::Layout, .. }))
+	));
 }
 
 #[test]
