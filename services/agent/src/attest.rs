@@ -2,19 +2,20 @@
 
 use crate::{
 	chain::{ChainError, ChainPort},
-	config::{EvidenceConfig, EvidenceSource},
+	config::{EvidenceConfig, EvidenceSource, GpuUse},
 	inventory::inventory,
 	key::DeviceKey,
 };
-use armature_evidence::{probe, CollectError, Collector, Source, Survey};
+use armature_evidence::{probe_platforms, CollectError, Collector, Source, State, Survey};
 use armature_primitives::{
 	device::Tier,
-	evidence::{Evidence, EvidenceBytes, InventoryStatement, PlatformEvidence},
+	evidence::{Evidence, EvidenceBytes, GpuReports, InventoryStatement, PlatformEvidence},
 	signing::Domain,
 	DeviceId, H256,
 };
 use armature_verifier::evidence::{report_data, Context};
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::sync::{oneshot, Mutex};
 
 #[cfg(test)]
 mod tests;
@@ -37,27 +38,58 @@ pub enum AttestError {
 	/// It is over the chain's size limit.
 	#[error("the evidence is longer than the chain takes")]
 	TooLong,
+	/// GPUs are wanted, and there is no platform that they count beside.
+	#[error(
+		"there is no SEV-SNP or TDX evidence that GPUs would count beside; to do: {0}, or set \
+		 evidence.gpus to \"auto\""
+	)]
+	NoPlatform(String),
+	/// The device holds an attestation of its platform, and shows none now.
+	#[error("the platform that attested this device shows nothing now; to do: {0}")]
+	PlatformLost(String),
+	/// It did not answer in time.
+	#[error("the hardware did not answer within {0:?}; to do: see the kernel's log (dmesg)")]
+	Silent(Duration),
+	/// It still has not answered what it was asked before.
+	#[error(
+		"the hardware still has not answered what it was asked before; to do: see the kernel's log \
+		 (dmesg), and restart the machine if a driver hangs"
+	)]
+	Busy,
 	/// Collecting was cut off.
 	#[error("collecting evidence was interrupted: {0}")]
 	Interrupted(String),
 }
 
+/// How long a machine may take to answer. Eight GPUs need some ten seconds.
+const PATIENCE: Duration = Duration::from_secs(180);
+
 /// What collects evidence on a machine.
 pub(crate) trait Machine: Send + Sync + 'static {
-	/// What there is to ask. Reads files only.
+	/// What platforms there are to ask. Reads files only.
 	fn survey(&self) -> Survey;
 
-	/// Asks one source. May take seconds.
+	/// Asks one platform. May take seconds.
 	fn platform(
 		&self,
 		source: Source,
 		report_data: &[u8; 32],
 	) -> Result<PlatformEvidence, CollectError>;
+
+	/// Whether GPUs can be asked. Asks their driver.
+	fn gpu_state(&self) -> State;
+
+	/// Asks every GPU beside a platform that answered. May take seconds.
+	fn gpus(
+		&self,
+		report_data: &[u8; 32],
+		platform: &PlatformEvidence,
+	) -> Result<GpuReports, CollectError>;
 }
 
 impl Machine for Collector {
 	fn survey(&self) -> Survey {
-		probe(&self.roots)
+		probe_platforms(&self.roots)
 	}
 
 	fn platform(
@@ -66,6 +98,60 @@ impl Machine for Collector {
 		report_data: &[u8; 32],
 	) -> Result<PlatformEvidence, CollectError> {
 		Collector::platform(self, source, report_data)
+	}
+
+	fn gpu_state(&self) -> State {
+		Collector::gpu_state(self)
+	}
+
+	fn gpus(
+		&self,
+		report_data: &[u8; 32],
+		platform: &PlatformEvidence,
+	) -> Result<GpuReports, CollectError> {
+		Collector::gpus(self, report_data, platform)
+	}
+}
+
+/// What may vouch for the device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+	/// The device key alone.
+	Key,
+	/// A platform.
+	Platform(Source),
+	/// A platform with its GPUs.
+	WithGpus(Source),
+}
+
+impl Way {
+	/// The most that it gives.
+	fn tier(self) -> Tier {
+		match self {
+			Way::Key | Way::Platform(Source::Tpm | Source::NvidiaGpu) => Tier::T0,
+			Way::Platform(Source::SevSnp | Source::Tdx) => Tier::T2,
+			Way::WithGpus(_) => Tier::T3,
+		}
+	}
+
+	/// Whether a weaker way may do better after this failure of it. A driver that still hangs says
+	/// nothing of a platform.
+	fn is_worse_than_the_next(self, error: &AttestError) -> bool {
+		match error {
+			AttestError::Chain(ChainError::Unavailable(_)) => false,
+			AttestError::Busy => matches!(self, Way::WithGpus(_)),
+			_ => true,
+		}
+	}
+}
+
+impl std::fmt::Display for Way {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		match self {
+			Way::Key => f.write_str("the device key"),
+			Way::Platform(source) => write!(f, "{source}"),
+			Way::WithGpus(source) => write!(f, "{source} with {}", Source::NvidiaGpu),
+		}
 	}
 }
 
@@ -77,7 +163,14 @@ pub(crate) struct Attestor {
 	device: DeviceId,
 	data_dir: PathBuf,
 	source: EvidenceSource,
+	gpus: GpuUse,
 	machine: Arc<dyn Machine>,
+	/// Taken while a platform is being asked.
+	platform_turn: Arc<Mutex<()>>,
+	/// Taken while GPUs are being asked: their driver must not hold up the platform.
+	gpu_turn: Arc<Mutex<()>>,
+	/// How long either may take to answer.
+	patience: Duration,
 }
 
 impl Attestor {
@@ -89,66 +182,148 @@ impl Attestor {
 		data_dir: PathBuf,
 		config: &EvidenceConfig,
 	) -> Self {
-		let EvidenceConfig { certificates, tpm, .. } = config.clone();
-		let machine = Collector { certificates, tpm, ..Collector::default() };
-		let source = config.source;
-		Self { chain, key, genesis, device, data_dir, source, machine: Arc::new(machine) }
+		let EvidenceConfig { source, certificates, tpm, gpus } = config.clone();
+		let machine = Arc::new(Collector { certificates, tpm, ..Collector::default() });
+		Self {
+			chain,
+			key,
+			genesis,
+			device,
+			data_dir,
+			source,
+			gpus,
+			machine,
+			platform_turn: Arc::default(),
+			gpu_turn: Arc::default(),
+			patience: PATIENCE,
+		}
 	}
 
-	/// Attests the device, or renews its attestation. Where the source is left to the agent, the
-	/// device key alone stands in for hardware that gives nothing, which is told.
-	pub(crate) async fn attest(&self) -> Result<(), AttestError> {
+	/// Attests the device, or renews its attestation. `held` is the tier that it has, in its time of
+	/// grace too.
+	///
+	/// Where it is left to the agent, less stands in for hardware that gives nothing, which is told;
+	/// but never for less than what is held: the device may run a lease that asks for it, and what is
+	/// broken may work again before the attestation is gone.
+	pub(crate) async fn attest(&self, held: Option<Tier>) -> Result<(), AttestError> {
+		let ways = self.ways(held).await?;
 		let nonce = self.chain.attestation_nonce(self.device).await?;
 		let statement = InventoryStatement {
 			nonce,
 			inventory: inventory(&self.key, &self.genesis, &self.data_dir),
 		};
-		if let Some(source) = self.source().await? {
-			match self.attest_by(source, &statement).await {
-				Err(error) if self.source == EvidenceSource::Auto && is_about_evidence(&error) => {
-					tracing::warn!(%source, %error, "attesting with the device key alone");
+		let mut ways = ways.into_iter().peekable();
+		while let Some(way) = ways.next() {
+			match (self.attest_by(way, &statement).await, ways.peek()) {
+				(Err(error), Some(next))
+					if way.is_worse_than_the_next(&error)
+						&& held.is_none_or(|held| held <= next.tier()) =>
+				{
+					tracing::warn!(%error, "no attestation by {way}: attesting by {next} alone");
 				},
-				done => return done,
+				(done, _) => return done,
 			}
 		}
-		let signature = self.sign(&statement);
-		self.submit(Evidence::DeviceKeyInventory { statement, signature }).await
+		Ok(())
 	}
 
-	/// The hardware to ask; none is the device key alone.
-	async fn source(&self) -> Result<Option<Source>, AttestError> {
-		Ok(match self.source {
-			EvidenceSource::DeviceKey => None,
-			EvidenceSource::SevSnp => Some(Source::SevSnp),
-			EvidenceSource::Tdx => Some(Source::Tdx),
-			EvidenceSource::Tpm => Some(Source::Tpm),
-			EvidenceSource::Auto => self.blocking(|machine| machine.survey().source).await?,
-		})
+	/// What may vouch for the device, the best first. Not empty, and the first not below what is held
+	/// where that is left to the agent.
+	async fn ways(&self, held: Option<Tier>) -> Result<Vec<Way>, AttestError> {
+		let (source, missing) = match self.source {
+			EvidenceSource::DeviceKey => return Ok(vec![Way::Key]),
+			EvidenceSource::Tpm => return Ok(vec![Way::Platform(Source::Tpm)]),
+			EvidenceSource::SevSnp => (Some(Source::SevSnp), String::new()),
+			EvidenceSource::Tdx => (Some(Source::Tdx), String::new()),
+			EvidenceSource::Auto => {
+				let survey = self.asked(&self.platform_turn, Machine::survey).await?;
+				(survey.source, survey.next_step)
+			},
+		};
+		let mut ways = Vec::new();
+		if let Some(source) = source {
+			if self.asks_gpus(held).await {
+				ways.push(Way::WithGpus(source));
+			}
+			if self.gpus != GpuUse::Always {
+				ways.push(Way::Platform(source));
+			}
+		}
+		if self.source == EvidenceSource::Auto && self.gpus != GpuUse::Always {
+			ways.push(Way::Key);
+		}
+		match ways.first() {
+			None => Err(AttestError::NoPlatform(missing)),
+			Some(Way::Key) if held.is_some_and(|held| held > Tier::T0) => {
+				Err(AttestError::PlatformLost(missing))
+			},
+			Some(_) => Ok(ways),
+		}
 	}
 
-	async fn attest_by(
+	/// Whether GPUs are asked beside a platform: where they are wanted, where an attestation with them
+	/// is held, and otherwise where their driver says that they can be.
+	async fn asks_gpus(&self, held: Option<Tier>) -> bool {
+		match self.gpus {
+			GpuUse::Always => true,
+			GpuUse::Never => false,
+			GpuUse::Auto if held == Some(Tier::T3) => true,
+			GpuUse::Auto => match self.asked(&self.gpu_turn, Machine::gpu_state).await {
+				Ok(State::Available) => true,
+				Ok(State::NotSupported { .. }) => false,
+				Ok(State::Missing { why, what_to_do }) => {
+					tracing::info!("attesting without GPUs: {why}; to do: {what_to_do}");
+					false
+				},
+				Err(error) => {
+					tracing::warn!(%error, "attesting without GPUs");
+					false
+				},
+			},
+		}
+	}
+
+	async fn attest_by(&self, way: Way, statement: &InventoryStatement) -> Result<(), AttestError> {
+		let signature = self.key.sign(Domain::Evidence, &self.genesis, self.device, statement);
+		let statement = statement.clone();
+		let evidence = match way {
+			Way::Key => Evidence::DeviceKeyInventory { statement, signature },
+			Way::Platform(source) | Way::WithGpus(source) => {
+				let with_gpus = way == Way::WithGpus(source);
+				let (platform, gpus) = self.hardware(source, with_gpus, statement.nonce).await?;
+				Evidence::Hardware { statement, signature, platform, gpus }
+			},
+		};
+		self.submit(evidence).await
+	}
+
+	/// Asks a platform, and its GPUs if they are wanted.
+	async fn hardware(
 		&self,
 		source: Source,
-		statement: &InventoryStatement,
-	) -> Result<(), AttestError> {
+		with_gpus: bool,
+		nonce: H256,
+	) -> Result<(PlatformEvidence, GpuReports), AttestError> {
 		let report_data = report_data(&Context {
 			genesis: self.genesis,
 			device: self.device,
 			key: self.key.public(),
-			nonce: statement.nonce,
+			nonce,
 		});
+		let of = |evidence| move |source| AttestError::Collect { evidence, source };
 		let platform = self
-			.blocking(move |machine| machine.platform(source, &report_data))
+			.asked(&self.platform_turn, move |machine| machine.platform(source, &report_data))
 			.await?
-			.map_err(|error| AttestError::Collect { evidence: source, source: error })?;
-		let signature = self.sign(statement);
-		let gpus = Default::default();
-		let statement = statement.clone();
-		self.submit(Evidence::Hardware { statement, signature, platform, gpus }).await
-	}
-
-	fn sign(&self, statement: &InventoryStatement) -> armature_primitives::ed25519::Signature {
-		self.key.sign(Domain::Evidence, &self.genesis, self.device, statement)
+			.map_err(of(source))?;
+		if !with_gpus {
+			return Ok((platform, GpuReports::default()));
+		}
+		let beside = platform.clone();
+		let gpus = self
+			.asked(&self.gpu_turn, move |machine| machine.gpus(&report_data, &beside))
+			.await?
+			.map_err(of(Source::NvidiaGpu))?;
+		Ok((platform, gpus))
 	}
 
 	/// Sends evidence by the cheapest call that takes it. Evidence that the chain would refuse is not
@@ -184,19 +359,28 @@ impl Attestor {
 		}
 	}
 
-	/// Asks the machine where blocking is allowed.
-	async fn blocking<T: Send + 'static>(
+	/// Asks the machine in a thread of its own: a driver that hangs must hold up neither the agent nor
+	/// its end. It is not asked again before it answered.
+	async fn asked<T: Send + 'static>(
 		&self,
+		turn: &Arc<Mutex<()>>,
 		ask: impl FnOnce(&dyn Machine) -> T + Send + 'static,
 	) -> Result<T, AttestError> {
 		let machine = self.machine.clone();
-		tokio::task::spawn_blocking(move || ask(&*machine))
+		let turn = turn.clone().try_lock_owned().map_err(|_| AttestError::Busy)?;
+		let (answer, answered) = oneshot::channel();
+		std::thread::Builder::new()
+			.name("evidence".into())
+			.spawn(move || {
+				let found = ask(&*machine);
+				drop(turn);
+				// Nobody waits any more where it took too long.
+				let _ = answer.send(found);
+			})
+			.map_err(|error| AttestError::Interrupted(error.to_string()))?;
+		tokio::time::timeout(self.patience, answered)
 			.await
-			.map_err(|error| AttestError::Interrupted(error.to_string()))
+			.map_err(|_| AttestError::Silent(self.patience))?
+			.map_err(|_| AttestError::Interrupted("its thread panicked".into()))
 	}
-}
-
-/// Whether other evidence may do better.
-fn is_about_evidence(error: &AttestError) -> bool {
-	matches!(error, AttestError::Collect { .. } | AttestError::Chain(ChainError::Rejected(_)))
 }

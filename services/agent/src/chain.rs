@@ -60,9 +60,11 @@ pub struct DeviceView {
 	pub memory_mib: u32,
 }
 
-/// A valid attestation.
+/// An attestation: one that is valid, or in its time of grace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AttestationView {
+	/// The tier that it gives.
+	pub tier: Tier,
 	/// When it was made.
 	pub attested_at: Moment,
 	/// When it ends.
@@ -140,7 +142,7 @@ pub trait ChainPort: Send + Sync + 'static {
 	/// The device; `None` when it is not registered.
 	async fn device(&self, device: DeviceId) -> ChainResult<Option<DeviceView>>;
 
-	/// The attestation of the device, if one is valid.
+	/// The attestation of the device, if there is one.
 	async fn attestation(&self, device: DeviceId) -> ChainResult<Option<AttestationView>>;
 
 	/// A nonce for new evidence: the one that waits, or a fresh one.

@@ -94,6 +94,22 @@ pub struct EvidenceConfig {
 	pub certificates: Option<PathBuf>,
 	/// Another TPM than the machine's own, by the words of tpm2-tss: `swtpm:host=127.0.0.1,port=2321`.
 	pub tpm: Option<String>,
+	/// Whether GPUs are asked beside SEV-SNP or TDX.
+	pub gpus: GpuUse,
+}
+
+/// Whether the reports of GPUs go beside a platform's evidence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GpuUse {
+	/// Where there are GPUs in confidential mode. The platform alone where that fails, unless an
+	/// attestation with GPUs holds.
+	#[default]
+	Auto,
+	/// Always, and no attestation where that fails.
+	Always,
+	/// Never.
+	Never,
 }
 
 /// What vouches for a device.
@@ -218,7 +234,14 @@ impl Config {
 			"power.timeout-millis",
 			"1 to 60000",
 		)?;
-		check(self.power.error_ppm <= 1_000_000, "power.error-ppm", "at most 1000000")
+		check(self.power.error_ppm <= 1_000_000, "power.error-ppm", "at most 1000000")?;
+		let evidence = &self.evidence;
+		let no_gpus = matches!(evidence.source, EvidenceSource::DeviceKey | EvidenceSource::Tpm);
+		check(
+			!(no_gpus && evidence.gpus == GpuUse::Always),
+			"evidence.gpus",
+			"auto or never where evidence.source is device-key or tpm: GPUs count beside SEV-SNP and TDX",
+		)
 	}
 
 	/// Where the device key is.
@@ -258,12 +281,13 @@ mod tests {
 	fn fields_should_be_read() {
 		let config = load(
 			"device = 1\ndata-dir = \"/d\"\n[evidence]\nsource = \"sev-snp\"\n\
-			 certificates = \"/c\"\n[power]\nsource = \"exec\"\ncommand = [\"a\", \"b\"]\n\
+			 certificates = \"/c\"\ngpus = \"always\"\n[power]\nsource = \"exec\"\ncommand = [\"a\", \"b\"]\n\
 			 [workload]\nenabled = false\n",
 		)
 		.expect("valid");
 		assert_eq!(config.evidence.source, EvidenceSource::SevSnp);
 		assert_eq!(config.evidence.certificates, Some("/c".into()));
+		assert_eq!(config.evidence.gpus, GpuUse::Always);
 		assert_eq!(config.power.source, PowerSourceConfig::Exec);
 		assert_eq!(config.power.command, ["a", "b"]);
 		assert!(!config.workload.enabled);
@@ -284,6 +308,8 @@ mod tests {
 			("[poll]\nupkeep-millis = 600001", "poll.upkeep-millis"),
 			("[power]\ntimeout-millis = 0", "power.timeout-millis"),
 			("[power]\nerror-ppm = 1000001", "power.error-ppm"),
+			("[evidence]\nsource = \"tpm\"\ngpus = \"always\"", "evidence.gpus"),
+			("[evidence]\nsource = \"device-key\"\ngpus = \"always\"", "evidence.gpus"),
 		] {
 			match load(&format!("device = 1\n{text}")) {
 				Err(ConfigError::Range { field: named, .. }) => assert_eq!(named, field),

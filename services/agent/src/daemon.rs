@@ -62,6 +62,9 @@ const CHAIN_RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::fro
 /// Pauses after refused calls, which cost fees.
 const REFUSED_RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(3_600));
 
+/// Pauses after the machine gave no evidence, which costs nothing and may pass soon.
+const UNREADY_RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(300));
+
 /// Why an agent cannot run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -458,6 +461,7 @@ impl Agent {
 	async fn keep_standing(self: Arc<Self>) -> Result<(), AgentError> {
 		let upkeep = Duration::from_millis(self.config.poll.upkeep_millis);
 		let mut refused = Backoff::new(REFUSED_RETRY.0, REFUSED_RETRY.1);
+		let mut unready = Backoff::new(UNREADY_RETRY.0, UNREADY_RETRY.1);
 		loop {
 			match self.chain.uptime_timing().await {
 				Ok(timing) => {
@@ -469,15 +473,23 @@ impl Agent {
 				},
 				Err(error) => tracing::warn!(%error, "could not ask for the epoch's length"),
 			}
-			if refused.is_due(Instant::now()) {
+			let now = Instant::now();
+			if refused.is_due(now) && unready.is_due(now) {
 				match self.improve_standing().await {
-					Ok(()) => refused.succeed(),
+					Ok(()) => {
+						refused.succeed();
+						unready.succeed();
+					},
 					Err(error @ AttestError::Chain(ChainError::Unavailable(_))) => {
 						tracing::warn!(%error, "could not see to the device's standing")
 					},
-					Err(error) => {
+					Err(error @ AttestError::Chain(_)) => {
 						let pause = refused.fail(Instant::now());
 						tracing::warn!(%error, ?pause, "the device's standing cannot be improved");
+					},
+					Err(error) => {
+						let pause = unready.fail(Instant::now());
+						tracing::warn!(%error, ?pause, "this machine gives no evidence");
 					},
 				}
 			}
@@ -496,7 +508,7 @@ impl Agent {
 			left < length.div_ceil(4)
 		});
 		if is_due {
-			self.attestor.attest().await?;
+			self.attestor.attest(attestation.map(|valid| valid.tier)).await?;
 		}
 		let mut standing = self.chain.challenge_standing(self.device).await?;
 		if standing == ChallengeStanding::NotEnrolled {

@@ -163,8 +163,11 @@ impl ChainPort for FakeChain {
 			state.evidence.push(evidence);
 			state.calls.push("attest");
 			let now = clock::now();
-			state.attestation =
-				Some(AttestationView { attested_at: now, expires_at: now + 3_600_000 });
+			state.attestation = Some(AttestationView {
+				tier: Tier::T0,
+				attested_at: now,
+				expires_at: now + 3_600_000,
+			});
 		})
 	}
 
