@@ -12,8 +12,16 @@
 //!
 //! The algorithm is part of the protocol: `tests::algorithm_should_never_drift` pins its result.
 
+pub mod block;
+pub mod fill;
+pub mod gemm;
 mod lane;
+pub mod location;
+pub mod memory;
 mod opening;
+pub mod power;
+pub mod sampling;
+pub mod storage;
 
 pub use lane::{
 	initial_state, lane_table, run_segment, LaneTable, State, ROUNDS_PER_STEP, STATE_LEN,

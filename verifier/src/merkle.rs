@@ -105,6 +105,41 @@ pub fn verify_hash(root: &H256, leaf_count: u32, index: u32, leaf: H256, path: &
 	hash == *root
 }
 
+/// Of a path, the hashes that stand to the left: those of complete subtrees, lowest first. They cover
+/// exactly the leaves before `index`. `None` for a path of another length.
+pub fn left_siblings(leaf_count: u32, index: u32, path: &[H256]) -> Option<Vec<H256>> {
+	if path_len(leaf_count, index) != Some(path.len()) {
+		return None;
+	}
+	let beside = climb(leaf_count, index).filter(|(_, beside)| *beside != Beside::Nothing);
+	let lefts = beside.zip(path).filter(|((_, beside), _)| *beside == Beside::Left);
+	Some(lefts.map(|(_, hash)| *hash).collect())
+}
+
+/// The leaves of a tree that grows, as the hashes of the complete subtrees that cover them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Frontier {
+	/// Each with its level, the highest first.
+	subtrees: Vec<(u32, H256)>,
+}
+
+impl Frontier {
+	/// Adds a leaf by its [`leaf_hash`].
+	pub fn push(&mut self, leaf: H256) {
+		let (mut level, mut hash) = (0u32, leaf);
+		while let Some((_, left)) = self.subtrees.pop_if(|(other, _)| *other == level) {
+			hash = node_hash(&left, &hash);
+			level = level.saturating_add(1);
+		}
+		self.subtrees.push((level, hash));
+	}
+
+	/// The [`left_siblings`] of the next leaf.
+	pub fn lefts(&self) -> Vec<H256> {
+		self.subtrees.iter().rev().map(|(_, hash)| *hash).collect()
+	}
+}
+
 /// A built tree: every level's hashes, about 64 bytes for each leaf.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tree {

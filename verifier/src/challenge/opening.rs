@@ -1,19 +1,16 @@
 //! Commitment, sample and openings.
 
 use super::{
-	checkpoints, initial_state, lane_table, run_segment, ChallengeError, State, STATE_LEN,
+	checkpoints, initial_state, lane_table, run_segment, sampling::draw, ChallengeError, State,
+	STATE_LEN,
 };
 use crate::merkle::{self, Path, Tree};
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 use armature_primitives::{
 	challenge::{ChallengeFailure, ChallengeTask, CpuChallenge},
 	H256,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use rand_chacha::{
-	rand_core::{RngCore, SeedableRng},
-	ChaCha8Rng,
-};
 use scale_info::TypeInfo;
 
 /// Levels of the largest checkpoint tree.
@@ -137,9 +134,7 @@ impl Transcript {
 /// The segments to open: `k` different ones, uniformly drawn, or all when there are no more. The
 /// caller's `randomness` must have been unknown to the device when it committed. Sorted.
 ///
-/// Floyd's algorithm over the ChaCha8 stream under
-/// `blake2b256("armature/sample\0" || randomness || task)`; a draw from `n` places is
-/// `n * u64 / 2^64`, whose bias is below `2^-42`.
+/// The key of the draw is `blake2b256("armature/sample\0" || randomness || task)`.
 pub fn sample(
 	randomness: H256,
 	task: &ChallengeTask,
@@ -148,18 +143,8 @@ pub fn sample(
 	let total = checkpoints(&task.cpu)?;
 	let mut input = Vec::from(b"armature/sample\0".as_slice());
 	(randomness, task).encode_to(&mut input);
-	let mut stream = ChaCha8Rng::from_seed(sp_io::hashing::blake2_256(&input));
-
-	let mut chosen = BTreeSet::new();
-	for top in total.saturating_sub(k)..total {
-		let places = u128::from(top).saturating_add(1);
-		let drawn = u128::from(stream.next_u64()).saturating_mul(places) >> 64;
-		let drawn = u32::try_from(drawn).unwrap_or(top);
-		if !chosen.insert(drawn) {
-			chosen.insert(top);
-		}
-	}
-	Ok(chosen.into_iter().filter_map(|at| place(&task.cpu, at)).collect())
+	let drawn = draw(sp_io::hashing::blake2_256(&input), total.into(), k).into_iter();
+	Ok(drawn.filter_map(|at| place(&task.cpu, u32::try_from(at).ok()?)).collect())
 }
 
 /// Checks one opening against the committed root by re-running its segment.
