@@ -8,7 +8,10 @@ mod serve;
 pub(crate) use attest::{Attest, AttestVerify};
 pub(crate) use buy::{Lease, Order, Submit};
 pub(crate) use provide::{Ask, Device, Energy, Provider, Rack, Site, TariffArgs};
-pub(crate) use serve::{Agent, Blob, Config, Daemon, Orchestrator, RunService, Verifier, Workload};
+pub(crate) use serve::{
+	Agent, Blob, Challenge, ChallengeKind, ChallengeRun, Config, Daemon, Orchestrator, RunService,
+	Verifier, Workload,
+};
 
 use crate::{amount::parse_amount, output::Format};
 use armature_primitives::{
@@ -127,6 +130,9 @@ pub(crate) enum Command {
 	/// Modules on this machine.
 	#[command(subcommand)]
 	Workload(Workload),
+	/// Challenges of this machine.
+	#[command(subcommand)]
+	Challenge(Challenge),
 	/// Configuration files of the daemons.
 	#[command(subcommand)]
 	Config(Config),
@@ -274,6 +280,8 @@ mod tests {
 			"armature blob put f --region 1",
 			"armature workload run m.wasm --input f --max-fuel 5",
 			"armature config print-default agent",
+			"armature challenge run --local",
+			"armature challenge run --local --kind cpu --kind gemm --duration 2s --lanes 2 --side 512",
 			"armature attest verify a.bin b.pem --at 2026-01-31T12:00:00Z --nonce 00ff --root r.pem",
 			"armature attest verify a --policy p.toml --root r --root s --output json",
 		] {
@@ -301,6 +309,9 @@ mod tests {
 			"armature account balance 5Grw",
 			"armature chain status --output yaml",
 			"armature verifier run --config f --no-register --address a",
+			"armature challenge run",
+			"armature challenge run --local --kind storage",
+			"armature challenge run --local --lanes 0",
 		] {
 			assert_eq!(parse(line).err().map(|error| error.exit_code()), Some(2), "{line}");
 		}

@@ -5,6 +5,7 @@ pub(crate) mod ask;
 pub(crate) mod attest;
 pub(crate) mod blob;
 pub(crate) mod chain;
+pub(crate) mod challenge;
 pub(crate) mod config;
 pub(crate) mod daemons;
 pub(crate) mod device;

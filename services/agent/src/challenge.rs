@@ -6,6 +6,7 @@
 use crate::{
 	chain::{ChainError, ChainPort},
 	clock,
+	compute::{run_lanes, LaneFault},
 	key::DeviceKey,
 	telemetry::Collector,
 };
@@ -17,9 +18,7 @@ use armature_primitives::{
 	telemetry::{PowerReading, PowerSource},
 	DeviceId, MilliWatts, Ppm, RoundId, H256,
 };
-use armature_verifier::challenge::{
-	checkpoints, run_lane, ChallengeError, SegmentOpening, State, Transcript,
-};
+use armature_verifier::challenge::{checkpoints, ChallengeError, SegmentOpening, Transcript};
 use codec::Encode;
 use futures::{
 	future::{BoxFuture, Shared},
@@ -27,7 +26,6 @@ use futures::{
 };
 use std::{
 	collections::VecDeque,
-	ops::ControlFlow,
 	sync::{
 		atomic::{AtomicBool, AtomicUsize, Ordering},
 		Arc, Mutex, PoisonError,
@@ -68,6 +66,16 @@ pub enum ChallengeFault {
 	/// A thread failed.
 	#[error("the run failed: {0}")]
 	Failed(String),
+}
+
+impl From<LaneFault> for ChallengeFault {
+	fn from(fault: LaneFault) -> Self {
+		match fault {
+			LaneFault::Task(ChallengeError::Stopped) => ChallengeFault::Stopped,
+			LaneFault::Task(error) => ChallengeFault::Task(error),
+			LaneFault::Thread(error) => ChallengeFault::Failed(error),
+		}
+	}
 }
 
 impl ChallengeFault {
@@ -310,47 +318,6 @@ fn power_reading(
 			.unwrap_or(Ppm::ONE)
 			.min(Ppm::ONE),
 	}
-}
-
-/// Runs all lanes at once, each on a thread of its own, and returns the checkpoints lane-major.
-fn run_lanes(
-	task: &ChallengeTask,
-	expired: &(impl Fn() -> bool + Sync),
-) -> Result<Vec<State>, ChallengeFault> {
-	let total = checkpoints(&task.cpu).map_err(ChallengeFault::Task)?;
-	std::thread::scope(|scope| {
-		let mut lanes = Vec::new();
-		for lane in 0..task.cpu.lanes {
-			let thread = std::thread::Builder::new()
-				.name(format!("lane-{lane}"))
-				.spawn_scoped(scope, move || {
-					let mut states = Vec::new();
-					run_lane(task, lane, |_, state| {
-						states.push(state);
-						if expired() {
-							ControlFlow::Break(())
-						} else {
-							ControlFlow::Continue(())
-						}
-					})
-					.map(|()| states)
-				})
-				.map_err(|error| ChallengeFault::Failed(format!("starting a lane: {error}")))?;
-			lanes.push(thread);
-		}
-		let mut all = Vec::with_capacity(usize::try_from(total).unwrap_or(0));
-		for lane in lanes {
-			let states = lane
-				.join()
-				.map_err(|_| ChallengeFault::Failed("a lane panicked".into()))?
-				.map_err(|error| match error {
-					ChallengeError::Stopped => ChallengeFault::Stopped,
-					error => ChallengeFault::Task(error),
-				})?;
-			all.extend(states);
-		}
-		Ok(all)
-	})
 }
 
 #[cfg(test)]

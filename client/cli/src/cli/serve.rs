@@ -127,6 +127,48 @@ pub(crate) enum Workload {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum Challenge {
+	/// Give this machine the work of challenges, and check it as verifiers do.
+	Run(ChallengeRun),
+}
+
+#[derive(Args)]
+pub(crate) struct ChallengeRun {
+	/// On this machine alone, in private. The chain draws the others by itself.
+	#[arg(long, required = true)]
+	pub(crate) local: bool,
+	/// Which; may be repeated. All if not given.
+	#[arg(long, value_enum)]
+	pub(crate) kind: Vec<ChallengeKind>,
+	/// About how long each takes.
+	#[arg(long, value_parser = parse_duration, default_value = "10s")]
+	pub(crate) duration: Duration,
+	/// Hardware threads to use at once; all if not given.
+	#[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+	pub(crate) lanes: Option<u16>,
+	/// Memory to fill, in MiB.
+	#[arg(long, value_name = "MIB", default_value_t = 1024)]
+	pub(crate) memory: u32,
+	/// Rows and columns of the matrices.
+	#[arg(long, default_value_t = 2048)]
+	pub(crate) side: u32,
+	/// Matrices that stay in memory.
+	#[arg(long, default_value_t = 8)]
+	pub(crate) window: u32,
+}
+
+/// Kinds of challenges that need no one else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ChallengeKind {
+	/// Sequential work on all hardware threads.
+	Cpu,
+	/// Exact products of matrices of small integers.
+	Gemm,
+	/// Memory: how fast it is filled, and read where nobody can look ahead.
+	Memory,
+}
+
+#[derive(Subcommand)]
 pub(crate) enum Config {
 	/// Print a configuration with every field at its default.
 	PrintDefault {

@@ -1,0 +1,126 @@
+//! `armature challenge`.
+
+use crate::{
+	cli::{Challenge, ChallengeKind, ChallengeRun},
+	context::Context,
+	output::Progress,
+};
+use anyhow::Result;
+use armature_agent::measure::{self, MeasureError, Measurement};
+use std::num::NonZeroUsize;
+
+/// The order in which they run: the short-lived first.
+const ALL: [ChallengeKind; 3] = [ChallengeKind::Cpu, ChallengeKind::Gemm, ChallengeKind::Memory];
+
+pub(crate) async fn run(context: &Context, command: Challenge) -> Result<()> {
+	let Challenge::Run(options) = command;
+	let kinds = if options.kind.is_empty() { ALL.to_vec() } else { options.kind.clone() };
+	let available = std::thread::available_parallelism().map_or(1, usize::from);
+	let lanes = options.lanes.unwrap_or_else(|| u16::try_from(available).unwrap_or(u16::MAX));
+	let options = std::sync::Arc::new(options);
+	let mut measured = Vec::new();
+	for kind in kinds {
+		let progress = Progress::start(format!("{kind:?}: computing and checking").to_lowercase());
+		let options = options.clone();
+		let done = tokio::task::spawn_blocking(move || one(kind, lanes, &options)).await?;
+		drop(progress);
+		measured.push(done?);
+	}
+	context.output.rows(
+		&["kind", "took", "measured", "samples checked", "checking took", "would be sent"],
+		&measured,
+		|row| {
+			vec![
+				row.kind.to_owned(),
+				format!("{} ms", row.elapsed_millis),
+				figures(row),
+				row.samples.to_string(),
+				format!("{} µs", row.check_micros),
+				format!("{} kB", row.opening_bytes.div_ceil(1_000)),
+			]
+		},
+	)
+}
+
+fn one(
+	kind: ChallengeKind,
+	lanes: u16,
+	options: &ChallengeRun,
+) -> Result<Measurement, MeasureError> {
+	let ChallengeRun { duration, memory, side, window, .. } = options;
+	match kind {
+		ChallengeKind::Cpu => measure::cpu(lanes, *duration),
+		ChallengeKind::Gemm => {
+			let threads = NonZeroUsize::new(usize::from(lanes)).unwrap_or(NonZeroUsize::MIN);
+			measure::gemm(*side, *window, threads, *duration)
+		},
+		ChallengeKind::Memory => {
+			let bytes = u64::from(*memory).saturating_mul(1024 * 1024);
+			measure::memory(bytes, lanes, *duration)
+		},
+	}
+}
+
+fn figures(measured: &Measurement) -> String {
+	let lines: Vec<_> = measured
+		.figures
+		.iter()
+		.map(|figure| format!("{}: {} {}", figure.name, scaled(figure.value), figure.unit))
+		.collect();
+	lines.join("\n")
+}
+
+/// With a decimal prefix from 10,000 on: 12345678 is "12.3 M".
+fn scaled(value: u64) -> String {
+	const PREFIXES: [(u64, &str); 5] = [
+		(1_000_000_000_000_000, "P"),
+		(1_000_000_000_000, "T"),
+		(1_000_000_000, "G"),
+		(1_000_000, "M"),
+		(1_000, "k"),
+	];
+	if value < 10_000 {
+		return value.to_string();
+	}
+	let prefix = PREFIXES.into_iter().find(|(size, _)| value >= *size);
+	prefix.map_or_else(
+		|| value.to_string(),
+		|(size, name)| {
+			let tenths = u128::from(value).saturating_mul(10) / u128::from(size);
+			format!("{}.{} {name}", tenths / 10, tenths % 10)
+		},
+	)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn large_figures_should_be_readable() {
+		assert_eq!(scaled(0), "0");
+		assert_eq!(scaled(9_999), "9999");
+		assert_eq!(scaled(10_000), "10.0 k");
+		assert_eq!(scaled(12_345_678), "12.3 M");
+		assert_eq!(scaled(1_073_741_824), "1.0 G");
+		assert_eq!(scaled(u64::MAX), "18446.7 P");
+	}
+
+	#[test]
+	fn each_kind_should_be_measured_here() {
+		let options = ChallengeRun {
+			local: true,
+			kind: Vec::new(),
+			duration: std::time::Duration::from_millis(20),
+			lanes: None,
+			memory: 1,
+			side: 32,
+			window: 2,
+		};
+		for kind in ALL {
+			let measured = one(kind, 2, &options).expect("measured");
+			assert_eq!(measured.kind, format!("{kind:?}").to_lowercase());
+			assert!(figures(&measured).lines().count() >= 3, "{measured:?}");
+		}
+	}
+}

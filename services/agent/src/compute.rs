@@ -1,0 +1,10 @@
+//! The work of challenges on this machine. What it comes to is defined by
+//! [`armature_verifier::challenge`].
+
+mod gemm;
+mod lanes;
+mod memory;
+
+pub use gemm::CpuGemm;
+pub use lanes::{run_lanes, LaneFault};
+pub use memory::{FilledMemory, MemoryFault, WalkedMemory};
