@@ -34,7 +34,7 @@ fn argon2d(blocks: u32) -> [u8; 32] {
 		let before = memory.last().unwrap().clone();
 		let draw = before.0[0] & 0xffff_ffff;
 		let area = at - 1;
-		let reference = area - 1 - (area * ((draw * draw) >> 32) >> 32);
+		let reference = area - 1 - ((area * ((draw * draw) >> 32)) >> 32);
 		let mut mixed = before;
 		mixed.xor_turned(&memory[reference as usize], 0);
 		memory.push(Block::compress(&mixed));
