@@ -3,7 +3,7 @@
 
 use armature_primitives::{DeviceId, H256};
 use armature_verifier::challenge::{
-	initial_state, lane_table, run_segment, DEFAULT_STEPS_PER_SEGMENT, ROUNDS_PER_STEP,
+	lane_table, run_segment, segment_start, DEFAULT_STEPS_PER_SEGMENT, ROUNDS_PER_STEP,
 };
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ fn main() {
 	let table_cost = started.elapsed() / RUNS;
 
 	let table = lane_table(&seed, 0);
-	let mut state = initial_state(&seed, DeviceId(1), 0);
+	let mut state = segment_start(&seed, DeviceId(1), 0, 0, &[]);
 	let mut times: Vec<_> = (0..RUNS)
 		.map(|_| {
 			let started = Instant::now();

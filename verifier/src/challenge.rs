@@ -3,9 +3,14 @@
 //! A device runs one lane for each hardware thread that it offers, all at once. A lane is a chain
 //! of segments; each segment's end state is a checkpoint, and the device commits to all of them by
 //! one Merkle root before it knows which will be opened. Because the work is fixed by the task and
-//! the verifier's clock is the only clock, speed is `steps / elapsed`. A segment depends on its
-//! 64-byte start state and on the lane's table only, so anyone can check one alone: a verifier
-//! re-runs a random sample, a dispute re-runs one segment in the runtime.
+//! the verifier's clock is the only clock, speed is `steps / elapsed`. A segment starts from the hashes
+//! to the left of its path in the lane's tree, so it depends on all that was computed before it, and
+//! still anyone can check one alone: a verifier re-runs a random sample, a dispute re-runs one segment
+//! in the runtime.
+//!
+//! Whoever makes a checkpoint up to compute what follows at the same time makes up the hash of a whole
+//! subtree, and every segment below that fails: a lane that was computed in `m` parts at once passes
+//! `k` samples with `m^-k` at most (Cohen and Pietrzak, "Simple proofs of sequential work", 2018).
 //!
 //! If a share `f` of the segments is wrong and `k` of `n` are sampled after the commitment, a lie
 //! passes with probability `C(n - fn, k) / C(n, k) <= (1 - f)^k`.
@@ -24,14 +29,15 @@ pub mod sampling;
 pub mod storage;
 
 pub use lane::{
-	initial_state, lane_table, run_segment, LaneTable, State, ROUNDS_PER_STEP, STATE_LEN,
+	lane_table, run_segment, segment_start, LaneTable, State, ROUNDS_PER_STEP, STATE_LEN,
 	TABLE_BYTES,
 };
 pub use opening::{
-	check_opening, check_openings, commit_root, sample, CheckpointPath, SegmentOpening, Transcript,
-	MAX_CHECKPOINT_DEPTH,
+	check_opening, check_openings, commit_root, sample, CheckpointPath, LanePath, SegmentOpening,
+	Transcript, MAX_CHECKPOINT_DEPTH, MAX_LANE_DEPTH,
 };
 
+use crate::merkle::Frontier;
 use armature_primitives::{
 	challenge::{ChallengeFailure, ChallengeTask, CpuChallenge, MAX_LANES},
 	telemetry::PowerReading,
@@ -118,9 +124,11 @@ pub fn run_lane(
 		return Err(ChallengeError::NoSuchLane);
 	}
 	let table = lane_table(&task.seed, lane);
-	let mut state = initial_state(&task.seed, task.device, lane);
+	let mut before = Frontier::default();
 	for segment in 0..task.cpu.segments {
-		state = run_segment(&table, state, task.cpu.steps_per_segment);
+		let start = segment_start(&task.seed, task.device, lane, segment, &before.lefts());
+		let state = run_segment(&table, start, task.cpu.steps_per_segment);
+		before.push(opening::checkpoint_hash(lane, segment, &state.to_bytes()));
 		if on_checkpoint(segment, state).is_break() {
 			return Err(ChallengeError::Stopped);
 		}

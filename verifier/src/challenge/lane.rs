@@ -105,10 +105,17 @@ pub fn lane_table(seed: &H256, lane: u16) -> LaneTable {
 	LaneTable(table)
 }
 
-/// The state that `lane` of `device` starts from: the expansion of
-/// `blake2b256("armature/lane-state\0" || seed || device || lane)`.
-pub fn initial_state(seed: &H256, device: DeviceId, lane: u16) -> State {
-	State::expand(prf(b"armature/lane-state\0", (seed, device, lane)))
+/// The state that a segment starts from: the expansion of `blake2b256("armature/lane-state\0" ||
+/// SCALE(seed, device, lane, segment, lefts))`. `lefts` are the hashes to the left of the segment's
+/// path in the lane's tree ([`crate::merkle::left_siblings`]), which all segments before it are under.
+pub fn segment_start(
+	seed: &H256,
+	device: DeviceId,
+	lane: u16,
+	segment: u32,
+	lefts: &[H256],
+) -> State {
+	State::expand(prf(b"armature/lane-state\0", (seed, device, lane, segment, lefts)))
 }
 
 /// Runs one segment: `steps` steps of [`ROUNDS_PER_STEP`] rounds, then the hash of the state

@@ -1,7 +1,7 @@
 //! Commitment, sample and openings.
 
 use super::{
-	checkpoints, initial_state, lane_table, run_segment, sampling::draw, ChallengeError, State,
+	checkpoints, lane_table, run_segment, sampling::draw, segment_start, ChallengeError, State,
 	STATE_LEN,
 };
 use crate::merkle::{self, Path, Tree};
@@ -13,14 +13,20 @@ use armature_primitives::{
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// Levels of the largest checkpoint tree.
+/// Levels of the largest tree of a lane's checkpoints.
 pub const MAX_CHECKPOINT_DEPTH: u32 = 22;
 
-/// The path of a checkpoint.
+/// Levels of the largest tree of lanes.
+pub const MAX_LANE_DEPTH: u32 = 10;
+
+/// The path of a checkpoint in its lane.
 pub type CheckpointPath = Path<MAX_CHECKPOINT_DEPTH>;
 
-/// One opened segment: its two ends and their places under the committed root. At most 1,546
-/// bytes; every bound is enforced while decoding.
+/// The path of a lane.
+pub type LanePath = Path<MAX_LANE_DEPTH>;
+
+/// One opened segment: its end, and its place under the committed root. At most 1,128 bytes; every
+/// bound is enforced while decoding.
 #[derive(
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
@@ -29,80 +35,68 @@ pub struct SegmentOpening {
 	pub lane: u16,
 	/// The segment of the lane.
 	pub segment: u32,
-	/// The checkpoint before it; for segment 0 the lane's initial state.
-	pub start: [u8; STATE_LEN],
-	/// Its own checkpoint.
+	/// Its checkpoint.
 	pub end: [u8; STATE_LEN],
-	/// The path of `start`; empty for segment 0, whose start everyone can compute.
-	pub start_path: CheckpointPath,
-	/// The path of `end`.
-	pub end_path: CheckpointPath,
+	/// From the checkpoint to the root of its lane. What the segment starts from is in it, too.
+	pub path: CheckpointPath,
+	/// The root of the lane's checkpoints.
+	pub lane_root: H256,
+	/// From there to the committed root.
+	pub lane_path: LanePath,
 }
 
-/// The bytes of a checkpoint's leaf: SCALE of lane, segment and state.
-fn leaf(lane: u16, segment: u32, state: &[u8; STATE_LEN]) -> [u8; 6 + STATE_LEN] {
-	let mut bytes = [0u8; 6 + STATE_LEN];
-	let (head, tail) = bytes.split_at_mut(6);
-	let (a, b) = head.split_at_mut(2);
-	a.copy_from_slice(&lane.to_le_bytes());
-	b.copy_from_slice(&segment.to_le_bytes());
-	tail.copy_from_slice(state);
-	bytes
+/// The hash of a checkpoint as a leaf: SCALE of lane, segment and state.
+pub(super) fn checkpoint_hash(lane: u16, segment: u32, state: &[u8; STATE_LEN]) -> H256 {
+	merkle::leaf_hash(&(lane, segment, state).encode())
 }
 
-/// The place of a checkpoint among all: lane-major. `None` outside the task.
-fn position(cpu: &CpuChallenge, lane: u16, segment: u32) -> Option<u32> {
-	if lane >= cpu.lanes || segment >= cpu.segments {
-		return None;
-	}
-	u32::from(lane).checked_mul(cpu.segments)?.checked_add(segment)
-}
-
-/// The lane and segment at `position`, the inverse of [`position`] for positions of the task.
+/// The place of a checkpoint among all, lane 0's first, to its lane and segment.
 fn place(cpu: &CpuChallenge, position: u32) -> Option<(u16, u32)> {
 	let lane = u16::try_from(position.checked_div(cpu.segments)?).ok()?;
 	Some((lane, position.checked_rem(cpu.segments)?))
 }
 
-/// The leaves of lane-major `states`.
-fn leaves<'a>(
-	cpu: &'a CpuChallenge,
-	states: &'a [State],
-) -> impl Iterator<Item = [u8; 6 + STATE_LEN]> + 'a {
-	(0u32..).zip(states).filter_map(|(at, state)| {
-		place(cpu, at).map(|(lane, segment)| leaf(lane, segment, &state.to_bytes()))
-	})
-}
-
-fn check_count(cpu: &CpuChallenge, states: &[State]) -> Result<(), ChallengeError> {
-	let expected = checkpoints(cpu)?;
-	if u32::try_from(states.len()) == Ok(expected) {
-		Ok(())
-	} else {
-		Err(ChallengeError::WrongCount)
+/// The trees of all lanes' checkpoints, `states` being lane 0's first.
+fn lane_trees(cpu: &CpuChallenge, states: &[State]) -> Result<Vec<Tree>, ChallengeError> {
+	if u32::try_from(states.len()) != Ok(checkpoints(cpu)?) {
+		return Err(ChallengeError::WrongCount);
 	}
+	let segments = usize::try_from(cpu.segments).map_err(|_| ChallengeError::TooManyCheckpoints)?;
+	let tree = |(lane, states): (u16, &[State])| {
+		let leaves = (0u32..)
+			.zip(states)
+			.map(|(segment, state)| checkpoint_hash(lane, segment, &state.to_bytes()));
+		Tree::from_hashes(leaves.collect()).ok_or(ChallengeError::NoWork)
+	};
+	(0u16..).zip(states.chunks(segments.max(1))).map(tree).collect()
 }
 
-/// The root that a device commits to: over all checkpoints, lane 0's first.
+/// The tree of the lanes.
+fn tree_of(lanes: &[Tree]) -> Result<Tree, ChallengeError> {
+	Tree::new(lanes.iter().map(|lane| lane.root().0)).ok_or(ChallengeError::NoWork)
+}
+
+/// The root that a device commits to: over the roots of all lanes' checkpoints; `states` are those of
+/// lane 0 first.
 pub fn commit_root(cpu: &CpuChallenge, states: &[State]) -> Result<H256, ChallengeError> {
-	check_count(cpu, states)?;
-	merkle::root(leaves(cpu, states)).ok_or(ChallengeError::NoWork)
+	Ok(tree_of(&lane_trees(cpu, states)?)?.root())
 }
 
-/// A device's finished work: all checkpoints and their tree.
+/// A device's finished work: all checkpoints and their trees.
 #[derive(Clone, Debug)]
 pub struct Transcript {
-	task: ChallengeTask,
+	cpu: CpuChallenge,
 	states: Vec<State>,
+	lanes: Vec<Tree>,
 	tree: Tree,
 }
 
 impl Transcript {
 	/// From the checkpoints of all lanes, lane 0's first.
 	pub fn new(task: ChallengeTask, states: Vec<State>) -> Result<Self, ChallengeError> {
-		check_count(&task.cpu, &states)?;
-		let tree = Tree::new(leaves(&task.cpu, &states)).ok_or(ChallengeError::NoWork)?;
-		Ok(Self { task, states, tree })
+		let lanes = lane_trees(&task.cpu, &states)?;
+		let tree = tree_of(&lanes)?;
+		Ok(Self { cpu: task.cpu, states, lanes, tree })
 	}
 
 	/// The root to commit to.
@@ -112,22 +106,18 @@ impl Transcript {
 
 	/// The opening of a segment; `None` outside the task.
 	pub fn open(&self, lane: u16, segment: u32) -> Option<SegmentOpening> {
-		let (end, end_path) = self.checkpoint(lane, segment)?;
-		let (start, start_path) = match segment.checked_sub(1) {
-			Some(before) => self.checkpoint(lane, before)?,
-			None => {
-				let state = initial_state(&self.task.seed, self.task.device, lane);
-				(state.to_bytes(), CheckpointPath::new())
-			},
-		};
-		Some(SegmentOpening { lane, segment, start, end, start_path, end_path })
-	}
-
-	fn checkpoint(&self, lane: u16, segment: u32) -> Option<([u8; STATE_LEN], CheckpointPath)> {
-		let at = position(&self.task.cpu, lane, segment)?;
-		let state = self.states.get(usize::try_from(at).ok()?)?;
-		let path = self.tree.prove(at)?.into_inner();
-		Some((state.to_bytes(), CheckpointPath::try_from(path).ok()?))
+		let tree = self.lanes.get(usize::from(lane))?;
+		let path = tree.prove(segment)?.into_inner();
+		let at = u32::from(lane).checked_mul(self.cpu.segments)?.checked_add(segment)?;
+		let end = self.states.get(usize::try_from(at).ok()?)?.to_bytes();
+		Some(SegmentOpening {
+			lane,
+			segment,
+			end,
+			path: path.try_into().ok()?,
+			lane_root: tree.root(),
+			lane_path: self.tree.prove(lane.into())?.into_inner().try_into().ok()?,
+		})
 	}
 }
 
@@ -149,39 +139,34 @@ pub fn sample(
 
 /// Checks one opening against the committed root by re-running its segment.
 ///
-/// - [`ChallengeFailure::Malformed`]: the task itself is out of bounds, the opening is for no
-///   segment of it, or segment 0 carries a start path.
-/// - [`ChallengeFailure::BadOpening`]: an end is not under the root at its place.
-/// - [`ChallengeFailure::WrongResult`]: the segment started elsewhere than the task says
-///   (segment 0), or ends elsewhere than committed.
+/// - [`ChallengeFailure::Malformed`]: the task itself is out of bounds, or the opening is for no
+///   segment of it.
+/// - [`ChallengeFailure::BadOpening`]: the end is not under the root at its place.
+/// - [`ChallengeFailure::WrongResult`]: the segment, started from all that is before it, ends
+///   elsewhere than committed.
 pub fn check_opening(
 	task: &ChallengeTask,
 	root: H256,
 	opening: &SegmentOpening,
 ) -> Result<(), ChallengeFailure> {
-	let count = checkpoints(&task.cpu).map_err(|_| ChallengeFailure::Malformed)?;
-	let &SegmentOpening { lane, segment, ref start, ref end, ref start_path, ref end_path } =
-		opening;
-	let at = position(&task.cpu, lane, segment).ok_or(ChallengeFailure::Malformed)?;
+	let malformed = ChallengeFailure::Malformed;
+	let ChallengeTask { seed, device, cpu, .. } = task;
+	checkpoints(cpu).map_err(|_| malformed)?;
+	let SegmentOpening { lane, segment, end, path, lane_root, lane_path } = opening;
+	if *lane >= cpu.lanes || *segment >= cpu.segments {
+		return Err(malformed);
+	}
 	// Paths first: they cost microseconds, a re-run milliseconds.
-	if !merkle::verify(&root, count, at, &leaf(lane, segment, end), end_path) {
+	let leaf = checkpoint_hash(*lane, *segment, end);
+	let lanes = u32::from(cpu.lanes);
+	if !merkle::verify(&root, lanes, u32::from(*lane), lane_root.as_bytes(), lane_path)
+		|| !merkle::verify_hash(lane_root, cpu.segments, *segment, leaf, path)
+	{
 		return Err(ChallengeFailure::BadOpening);
 	}
-	match segment.checked_sub(1) {
-		Some(before) => {
-			let at = position(&task.cpu, lane, before).ok_or(ChallengeFailure::Malformed)?;
-			if !merkle::verify(&root, count, at, &leaf(lane, before, start), start_path) {
-				return Err(ChallengeFailure::BadOpening);
-			}
-		},
-		None if !start_path.is_empty() => return Err(ChallengeFailure::Malformed),
-		None if *start != initial_state(&task.seed, task.device, lane).to_bytes() => {
-			return Err(ChallengeFailure::WrongResult)
-		},
-		None => {},
-	}
-	let table = lane_table(&task.seed, lane);
-	let reached = run_segment(&table, State::from_bytes(start), task.cpu.steps_per_segment);
+	let lefts = merkle::left_siblings(cpu.segments, *segment, path).ok_or(malformed)?;
+	let start = segment_start(seed, *device, *lane, *segment, &lefts);
+	let reached = run_segment(&lane_table(seed, *lane), start, cpu.steps_per_segment);
 	if reached.to_bytes() == *end {
 		Ok(())
 	} else {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::merkle;
 use armature_primitives::{telemetry::PowerSource, DeviceId, MilliWatts, RoundId, H256};
 use codec::{Decode, DecodeAll, Encode, MaxEncodedLen};
 use proptest::prelude::*;
@@ -42,21 +43,21 @@ fn findings(task: &ChallengeTask, lie: &Transcript) -> Vec<Result<(), ChallengeF
 }
 
 /// Both values were checked once against a second implementation, in Python, of ChaCha8, the
-/// rounds and the tree; it is not kept here.
+/// rounds and the trees; it is not kept here.
 #[test]
 fn algorithm_should_never_drift() {
 	let mut task = task();
 	let root = transcript(&task).root();
 	assert_eq!(
 		format!("{root:?}"),
-		"0x6c4f09e961202f4347f57cb7514510c0e3c6b5ac279d724b8545e042424a9992"
+		"0xd473cc94009ab4aaf33388abe31b0e6a6ffc669bc98f6c98dd72e0e5ef3cef4f"
 	);
 	task.cpu.steps_per_segment = DEFAULT_STEPS_PER_SEGMENT;
-	let start = initial_state(&task.seed, task.device, 1);
+	let start = segment_start(&task.seed, task.device, 1, 0, &[]);
 	let end = run_segment(&lane_table(&task.seed, 1), start, DEFAULT_STEPS_PER_SEGMENT);
 	assert_eq!(
 		format!("{:?}", H256(sp_io::hashing::blake2_256(&end.to_bytes()))),
-		"0xa5b26dc0a87fc0fb5b94c27401365e028d8fc780b65008414d6f20ee23a8789a"
+		"0x66d901f4d5fe2161d423c0cbd61a84952b6465e276ede4e8f9d4813283e6ea43"
 	);
 }
 
@@ -113,22 +114,73 @@ fn whole_answer_should_pass_when_it_is_exactly_what_was_asked() {
 	);
 }
 
+/// Runs a lane; where `made_up` has a state, it stands in the place of the true one.
+fn lane_with(
+	task: &ChallengeTask,
+	lane: u16,
+	made_up: impl Fn(u32) -> Option<State>,
+) -> Vec<State> {
+	let table = lane_table(&task.seed, lane);
+	let mut before = Frontier::default();
+	let mut states = Vec::new();
+	for segment in 0..task.cpu.segments {
+		let start = segment_start(&task.seed, task.device, lane, segment, &before.lefts());
+		let end = run_segment(&table, start, task.cpu.steps_per_segment);
+		let end = made_up(segment).unwrap_or(end);
+		before.push(opening::checkpoint_hash(lane, segment, &end.to_bytes()));
+		states.push(end);
+	}
+	states
+}
+
 #[test]
 fn skipped_segment_should_be_a_wrong_result() {
 	let task = task();
 	let mut states = states(&task);
-	// Lane 1 leaves out segment 2 and carries the checkpoint before it on; all later ones are
-	// computed honestly from there.
-	let table = lane_table(&task.seed, 1);
+	// Lane 1 makes the end of segment 2 up; all later ones are computed honestly from there.
 	let first = SEGMENTS as usize;
-	states[first + 2] = states[first + 1];
-	for segment in 3..5 {
-		states[first + segment] = run_segment(&table, states[first + segment - 1], 7);
-	}
+	let lane = lane_with(&task, 1, |segment| (segment == 2).then_some(State([9; 8])));
+	states[first..2 * first].copy_from_slice(&lane);
 	let lie = Transcript::new(task, states).unwrap();
 	for (at, finding) in findings(&task, &lie).into_iter().enumerate() {
 		let expected = if at == first + 2 { Err(ChallengeFailure::WrongResult) } else { Ok(()) };
 		assert_eq!(finding, expected, "checkpoint {at}");
+	}
+}
+
+#[test]
+fn parts_that_were_computed_at_once_should_not_both_pass() {
+	// Segment 4 of lane 0 was computed from a made-up hash of the four before it, at the same time.
+	let task = task();
+	let made_up = H256([9; 32]);
+	let table = lane_table(&task.seed, 0);
+	let start = segment_start(&task.seed, task.device, 0, 4, &[made_up]);
+	let mut states = states(&task);
+	states[4] = run_segment(&table, start, task.cpu.steps_per_segment);
+	let lie = Transcript::new(task, states.clone()).unwrap();
+	// Under the true hash the second part follows from something else.
+	let found = findings(&task, &lie);
+	assert!(found[..4].iter().all(Result::is_ok));
+	assert_eq!(found[4], Err(ChallengeFailure::WrongResult));
+	// Under the made-up one the second part passes, and nothing of the first is there.
+	let end = states[4].to_bytes();
+	let leaf = opening::checkpoint_hash(0, 4, &end);
+	let lane_root = merkle::node_hash(&made_up, &leaf);
+	let roots = [lane_root, lie.open(1, 0).unwrap().lane_root, lie.open(2, 0).unwrap().lane_root];
+	let tree = merkle::Tree::new(roots.map(|root| root.0)).unwrap();
+	let lane_path: LanePath = tree.prove(0).unwrap().into_inner().try_into().unwrap();
+	let path = vec![made_up].try_into().unwrap();
+	let opening =
+		SegmentOpening { lane: 0, segment: 4, end, path, lane_root, lane_path: lane_path.clone() };
+	assert_eq!(check_opening(&task, tree.root(), &opening), Ok(()));
+	for segment in 0..4 {
+		let opening = SegmentOpening {
+			lane_root,
+			lane_path: lane_path.clone(),
+			..lie.open(0, segment).unwrap()
+		};
+		let found = check_opening(&task, tree.root(), &opening);
+		assert_eq!(found, Err(ChallengeFailure::BadOpening));
 	}
 }
 
@@ -163,15 +215,10 @@ fn work_of_another_seed_or_device_should_be_a_wrong_result() {
 	let lie = transcript(&other_seed);
 	assert!(findings(&task, &lie).iter().all(|f| *f == Err(ChallengeFailure::WrongResult)));
 
-	// Another device's table is the same under the same seed, so only the first segment of each
-	// lane gives it away; the seed differs by device, and then all do.
 	let mut other_device = task;
 	other_device.device = DeviceId(5);
 	let lie = transcript(&other_device);
-	for (at, finding) in findings(&task, &lie).into_iter().enumerate() {
-		let expected = if at % 5 == 0 { Err(ChallengeFailure::WrongResult) } else { Ok(()) };
-		assert_eq!(finding, expected);
-	}
+	assert!(findings(&task, &lie).iter().all(|f| *f == Err(ChallengeFailure::WrongResult)));
 }
 
 #[test]
@@ -183,12 +230,12 @@ fn path_should_be_a_bad_opening_when_swapped_or_bent() {
 	let check = |opening: &SegmentOpening| check_opening(&task, work.root(), opening);
 	assert_eq!(check(&honest), Ok(()));
 
-	let mut swapped = honest.clone();
-	core::mem::swap(&mut swapped.start_path, &mut swapped.end_path);
-	assert_eq!(check(&swapped), bad);
-	let mut turned = honest.clone();
-	core::mem::swap(&mut turned.start, &mut turned.end);
-	assert_eq!(check(&turned), bad);
+	let mut rooted = honest.clone();
+	rooted.lane_root.0[0] ^= 1;
+	assert_eq!(check(&rooted), bad);
+	let mut ended = honest.clone();
+	ended.end[63] ^= 1;
+	assert_eq!(check(&ended), bad);
 	// Right states at another place of the tree.
 	let mut moved = honest.clone();
 	moved.segment = 3;
@@ -197,13 +244,13 @@ fn path_should_be_a_bad_opening_when_swapped_or_bent() {
 	relaned.lane = 2;
 	assert_eq!(check(&relaned), bad);
 	let mut bent = honest.clone();
-	bent.end_path[0].0[0] ^= 1;
+	bent.path[0].0[0] ^= 1;
 	assert_eq!(check(&bent), bad);
 	let mut cut = honest.clone();
-	cut.start_path.pop();
+	cut.lane_path.pop();
 	assert_eq!(check(&cut), bad);
 	let mut longer = honest.clone();
-	longer.end_path.try_push(H256::zero()).unwrap();
+	longer.path.try_push(H256::zero()).unwrap();
 	assert_eq!(check(&longer), bad);
 	let mut root = work.root();
 	root.0[0] ^= 1;
@@ -222,26 +269,20 @@ fn opening_should_be_malformed_when_it_is_outside_the_task() {
 	let mut outside = honest.clone();
 	outside.segment = SEGMENTS;
 	assert_eq!(check_opening(&task, work.root(), &outside), malformed);
-	let mut padded = honest.clone();
-	padded.start_path.try_push(H256::zero()).unwrap();
-	assert_eq!(check_opening(&task, work.root(), &padded), malformed);
 	let mut huge = task;
 	huge.cpu.steps_per_segment = MAX_STEPS_PER_SEGMENT + 1;
 	assert_eq!(check_opening(&huge, work.root(), &honest), malformed);
 }
 
 #[test]
-fn first_segment_should_start_from_the_initial_state() {
+fn a_lane_should_not_choose_its_own_start() {
 	let task = task();
 	let mut states = states(&task);
-	// A lane that chose its own start and ran honestly from it.
+	// It ran honestly from there.
 	let table = lane_table(&task.seed, 0);
-	let own = State([1, 2, 3, 4, 5, 6, 7, 8]);
-	states[0] = run_segment(&table, own, 7);
+	states[0] = run_segment(&table, State([1, 2, 3, 4, 5, 6, 7, 8]), 7);
 	let lie = Transcript::new(task, states).unwrap();
-	let mut opening = lie.open(0, 0).unwrap();
-	assert_eq!(check_opening(&task, lie.root(), &opening), Err(ChallengeFailure::WrongResult));
-	opening.start = own.to_bytes();
+	let opening = lie.open(0, 0).unwrap();
 	assert_eq!(check_opening(&task, lie.root(), &opening), Err(ChallengeFailure::WrongResult));
 }
 
@@ -264,6 +305,7 @@ fn size_should_be_checked_on_both_sides_of_each_cap() {
 	);
 	// The largest tree's longest path is what an opening may carry.
 	assert_eq!(crate::merkle::path_len(MAX_CHECKPOINTS, 0), Some(MAX_CHECKPOINT_DEPTH as usize));
+	assert_eq!(crate::merkle::path_len(MAX_LANES.into(), 0), Some(MAX_LANE_DEPTH as usize));
 }
 
 #[test]
@@ -296,16 +338,16 @@ fn opening_should_be_bounded_while_decoding() {
 	let opening = transcript(&task).open(2, 4).unwrap();
 	let bytes = opening.encode();
 	assert_eq!(SegmentOpening::decode_all(&mut &bytes[..]), Ok(opening.clone()));
-	assert_eq!(SegmentOpening::max_encoded_len(), 2 + 4 + 64 + 64 + 2 * (1 + 22 * 32));
+	assert_eq!(SegmentOpening::max_encoded_len(), 2 + 4 + 64 + (1 + 22 * 32) + 32 + (1 + 10 * 32));
 	for cut in 0..bytes.len() {
 		assert!(SegmentOpening::decode(&mut &bytes[..cut]).is_err());
 	}
 	let long = (
 		opening.lane,
 		opening.segment,
-		opening.start,
 		opening.end,
 		vec![H256::zero(); 23],
+		opening.lane_root,
 		Vec::<H256>::new(),
 	);
 	assert!(SegmentOpening::decode(&mut &long.encode()[..]).is_err());
