@@ -161,6 +161,8 @@ impl Checks {
 ///
 /// [`MeasureError`].
 pub fn cpu(lanes: u16, time: Duration) -> Result<Measurement, MeasureError> {
+	/// Segments of a lane that tell how long one takes.
+	const PROBE: u32 = 16;
 	let lanes = lanes.clamp(1, MAX_LANES);
 	let task = |segments| ChallengeTask {
 		round: RoundId(0),
@@ -169,10 +171,10 @@ pub fn cpu(lanes: u16, time: Duration) -> Result<Measurement, MeasureError> {
 		cpu: CpuChallenge { lanes, segments, steps_per_segment: DEFAULT_STEPS_PER_SEGMENT },
 		deadline: Moment::MAX,
 	};
-	// One segment tells how many fit.
+	// Some segments tell how many fit; the first alone would count the table and a cold core.
 	let began = Instant::now();
-	run_lanes(&task(1), &|| false)?;
-	let fit = time.as_nanos() / began.elapsed().as_nanos().max(1);
+	run_lanes(&task(PROBE), &|| false)?;
+	let fit = time.as_nanos().saturating_mul(PROBE.into()) / began.elapsed().as_nanos().max(1);
 	let most = protocol::MAX_CHECKPOINTS / u32::from(lanes);
 	let task = task(u32::try_from(fit).unwrap_or(u32::MAX).clamp(1, most));
 
