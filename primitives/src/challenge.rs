@@ -72,7 +72,7 @@ pub struct ChallengeTask {
 pub struct ChallengeCommit {
 	/// The round.
 	pub round: RoundId,
-	/// Merkle root over all checkpoints, lane-major (lane 0's first).
+	/// Merkle root over the roots of all lanes' checkpoints, lane 0's first.
 	pub root: H256,
 	/// Its own power figures under this load.
 	pub power: PowerReading,

@@ -80,8 +80,6 @@ pub struct Survey {
 	pub tier: Tier,
 	/// The platform that gives it; `None` is the device key alone.
 	pub source: Option<Source>,
-	/// Whether reports of GPUs go beside it.
-	pub gpus: bool,
 	/// What to do next.
 	pub next_step: String,
 	/// One for each source.
@@ -124,7 +122,7 @@ impl Survey {
 			},
 			(None, _) => steps_to_more(&findings),
 		};
-		Self { tier, source, gpus: gpus.is_some(), next_step, findings }
+		Self { tier, source, next_step, findings }
 	}
 }
 
@@ -150,24 +148,26 @@ fn steps_to_more(findings: &[Finding]) -> String {
 
 /// Looks at this machine.
 pub fn probe(roots: &Roots) -> Survey {
-	let mut findings = probe_platforms(roots).findings;
-	let state = gpu::state(&View::of(roots), Survey::has_confidential(&findings));
+	let view = View::of(roots);
+	let mut findings = platforms(&view);
+	let state = gpu::state(&view, Survey::has_confidential(&findings));
 	findings.push(Finding { source: Source::NvidiaGpu, gives: Tier::T3, state });
 	Survey::of(findings)
 }
 
 /// Looks at what of this machine has GPUs beside it, as [`probe`] does, but asks no driver for them.
 pub fn probe_platforms(roots: &Roots) -> Survey {
-	let view = View::of(roots);
-	let sev_snp = confidential::sev_snp(&view);
-	let tdx = confidential::tdx(&view);
+	Survey::of(platforms(&View::of(roots)))
+}
+
+fn platforms(view: &View<'_>) -> Vec<Finding> {
 	let finding = |source, gives, state| Finding { source, gives, state };
-	Survey::of(vec![
-		finding(Source::SevSnp, Tier::T2, sev_snp),
-		finding(Source::Tdx, Tier::T2, tdx),
+	vec![
+		finding(Source::SevSnp, Tier::T2, confidential::sev_snp(view)),
+		finding(Source::Tdx, Tier::T2, confidential::tdx(view)),
 		// An endorsement key cannot be shown to a chain, and without it a TPM names no box.
-		finding(Source::Tpm, Tier::T0, tpm::state(&view)),
-	])
+		finding(Source::Tpm, Tier::T0, tpm::state(view)),
+	]
 }
 
 /// What is known of GPUs beside a platform that they count beside. Asks the driver.

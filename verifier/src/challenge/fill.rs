@@ -46,20 +46,20 @@ pub struct FillSize {
 	pub blocks: u32,
 }
 
-/// Why a size makes no sense.
+/// Why the size of a challenge makes no sense. Each kind says what its bounds are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SizeError {
-	/// There is no lane, or a lane of less than two blocks.
+	/// A number is zero, or a lane has less than two blocks.
 	TooSmall,
-	/// More than `u32::MAX` blocks.
+	/// A number is above its limit, or there are more than `u32::MAX` blocks.
 	TooLarge,
 }
 
 impl core::fmt::Display for SizeError {
 	fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
 		f.write_str(match self {
-			SizeError::TooSmall => "there is no lane, or a lane of less than two blocks",
-			SizeError::TooLarge => "there are more than 2^32 - 1 blocks",
+			SizeError::TooSmall => "the size of the challenge is too small",
+			SizeError::TooLarge => "the size of the challenge is above what can be asked for",
 		})
 	}
 }

@@ -121,8 +121,9 @@ impl Transcript {
 	}
 }
 
-/// The segments to open: `k` different ones, uniformly drawn, or all when there are no more. The
-/// caller's `randomness` must have been unknown to the device when it committed. Sorted.
+/// The segments to open: `k` different ones, at most
+/// [`super::sampling::MAX_SAMPLES`], uniformly drawn, or all when there are no more. The caller's
+/// `randomness` must have been unknown to the device when it committed. Sorted.
 ///
 /// The key of the draw is `blake2b256("armature/sample\0" || randomness || task)`.
 pub fn sample(

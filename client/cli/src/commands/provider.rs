@@ -306,7 +306,6 @@ mod tests {
 		let survey = Survey {
 			tier: Tier::T0,
 			source: None,
-			gpus: false,
 			next_step: "for T2: modprobe sev-guest".into(),
 			findings: vec![
 				finding(Source::SevSnp, Tier::T2, missing),

@@ -25,7 +25,6 @@ impl Machine for Fake {
 		Survey {
 			tier: Tier::T2,
 			source: Some(Source::SevSnp),
-			gpus: false,
 			next_step: String::new(),
 			findings: vec![Finding {
 				source: Source::SevSnp,
