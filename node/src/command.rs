@@ -3,12 +3,13 @@
 use crate::{
 	chain_spec,
 	cli::{Cli, Subcommand},
+	database::OpenDatabase,
 	service,
 };
 use armature_runtime::opaque::Block;
 use sc_cli::SubstrateCli;
 use sc_network::{config::NetworkBackendType, Litep2pNetworkBackend, NetworkWorker};
-use sc_service::PartialComponents;
+use sc_service::{Configuration, PartialComponents, TaskManager};
 
 impl SubstrateCli for Cli {
 	fn impl_name() -> String {
@@ -85,21 +86,30 @@ pub(crate) fn run() -> sc_cli::Result<()> {
 		Some(Subcommand::ChainInfo(cmd)) => {
 			cli.create_runner(cmd)?.sync_run(|config| cmd.run::<Block>(&config))
 		},
-		None => cli.create_runner(&cli.run)?.run_node_until_exit(|config| async move {
-			if config.chain_spec.id() == chain_spec::TEMPLATE_ID {
-				return Err(sc_cli::Error::Input(
-					"the production template has no validators and cannot be run: export it with \
-					 `export-chain-spec --chain production`, add `session.keys`, \
-					 `balances.balances` and `sudo.key`, give it your name and id, and run its \
-					 raw form"
-						.into(),
-				));
-			}
-			match config.network.network_backend {
-				NetworkBackendType::Libp2p => service::new_full::<NetworkWorker<_, _>>(config),
-				NetworkBackendType::Litep2p => service::new_full::<Litep2pNetworkBackend>(config),
-			}
-			.map_err(sc_cli::Error::Service)
-		}),
+		None => {
+			let database = OpenDatabase::default();
+			let held = database.clone();
+			let ran = cli
+				.create_runner(&cli.run)?
+				.run_node_until_exit(|config| async move { start(config, &held) });
+			// Whatever ended it, the database is closed in order.
+			ran.and(database.close().map_err(sc_cli::Error::Service))
+		},
 	}
+}
+
+fn start(config: Configuration, database: &OpenDatabase) -> sc_cli::Result<TaskManager> {
+	if config.chain_spec.id() == chain_spec::TEMPLATE_ID {
+		return Err(sc_cli::Error::Input(
+			"the production template has no validators and cannot be run: export it with \
+			 `export-chain-spec --chain production`, add `session.keys`, `balances.balances` and \
+			 `sudo.key`, give it your name and id, and run its raw form"
+				.into(),
+		));
+	}
+	match config.network.network_backend {
+		NetworkBackendType::Libp2p => service::new_full::<NetworkWorker<_, _>>(config, database),
+		NetworkBackendType::Litep2p => service::new_full::<Litep2pNetworkBackend>(config, database),
+	}
+	.map_err(sc_cli::Error::Service)
 }

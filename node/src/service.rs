@@ -1,6 +1,6 @@
 //! The node's service: database, network, transaction pool, BABE, GRANDPA, RPC, metrics.
 
-use crate::rpc;
+use crate::{database::OpenDatabase, rpc};
 use armature_runtime::{opaque::Block, BlockNumber, Hash, RuntimeApi};
 use futures::FutureExt;
 use sc_client_api::{Backend, BlockBackend};
@@ -158,9 +158,11 @@ pub(crate) fn new_partial(config: &Configuration) -> Result<Partial, ServiceErro
 	})
 }
 
-/// Starts a full node, which authors and votes where its role says so.
+/// Starts a full node, which authors and votes where its role says so. Its database stays open
+/// until `database` is closed.
 pub(crate) fn new_full<N: NetworkBackend<Block, Hash>>(
 	config: Configuration,
+	database: &OpenDatabase,
 ) -> Result<TaskManager, ServiceError> {
 	let PartialComponents {
 		client,
@@ -172,6 +174,7 @@ pub(crate) fn new_full<N: NetworkBackend<Block, Hash>>(
 		transaction_pool,
 		other: Consensus { block_import, grandpa_link, babe_link, babe_worker, mut telemetry },
 	} = new_partial(&config)?;
+	database.hold(Arc::clone(&backend));
 
 	let mut net_config = sc_network::config::FullNetworkConfiguration::<Block, Hash, N>::new(
 		&config.network,
