@@ -15,8 +15,8 @@ use std::{
 /// How long others may go on using the database when the node has stopped.
 const LET_GO: Duration = Duration::from_secs(10);
 
-/// How often they are looked for.
-const LOOK: Duration = Duration::from_millis(5);
+/// How often they are looked for, and what they get to finish.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The database of a running node, held open until [`Self::close`].
 #[derive(Clone, Default)]
@@ -41,13 +41,16 @@ impl OpenDatabase {
 		while Arc::strong_count(&backend) > 1 {
 			if Instant::now() >= until {
 				return Err(ServiceError::Other(format!(
-					"the database is still in use {} s after the node stopped; what was written \
-					 is in its log and is read again at the next start",
+					"the database is still in use {} s after the node stopped: start it again, what \
+					 was written is in its log; if it recurs, report the tasks that the lines above \
+					 name",
 					LET_GO.as_secs()
 				)));
 			}
 			thread::sleep(LOOK);
 		}
+		// Whoever let go last may still be dropping what it read: states hold the database itself.
+		thread::sleep(LOOK);
 		drop(backend);
 		Ok(())
 	}
