@@ -1,12 +1,23 @@
 //! Performance challenges: what a round asks, what a device commits to, what a verifier says.
 
-use crate::{telemetry::PowerReading, DeviceId, Moment, RoundId, H256};
+use crate::{ed25519::Signature, telemetry::PowerReading, DeviceId, Moment, RoundId, H256};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
 
 /// The most lanes one challenge may ask of a device.
 pub const MAX_LANES: u16 = 1024;
+
+/// How often failures double the time before the next request: up to 128 windows.
+pub const MAX_COOLDOWN_DOUBLINGS: u32 = 7;
+
+/// When a device's operator may ask for a round: one window after the last one closed, twice as long
+/// with each failure since the last one that it passed, up to [`MAX_COOLDOWN_DOUBLINGS`] times.
+pub fn cool_at(last_closed_at: Option<Moment>, failures: u32, window_millis: u64) -> Moment {
+	let doublings = failures.min(MAX_COOLDOWN_DOUBLINGS);
+	let cooldown = window_millis.saturating_mul(1u64.checked_shl(doublings).unwrap_or(u64::MAX));
+	last_closed_at.map_or(0, |closed| closed.saturating_add(cooldown))
+}
 
 /// The size of a CPU challenge. Work is fixed and time is measured.
 #[derive(
@@ -57,11 +68,11 @@ pub struct ChallengeTask {
 	pub round: RoundId,
 	/// The device under test.
 	pub device: DeviceId,
-	/// From BABE randomness, the device and the round; unknown before the round's block.
+	/// From the beacon, the device and the round; unknown before the round's block.
 	pub seed: H256,
 	/// What to compute.
 	pub cpu: CpuChallenge,
-	/// Verdicts are accepted until then.
+	/// Seals of verdicts are accepted until then.
 	pub deadline: Moment,
 }
 
@@ -70,8 +81,9 @@ pub struct ChallengeTask {
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct ChallengeCommit {
-	/// The round.
-	pub round: RoundId,
+	/// Blake2b-256 of the task's SCALE encoding. A round whose block is replaced may come back with
+	/// another seed: what was signed for the one is worth nothing for the other.
+	pub task: H256,
 	/// Merkle root over the roots of all lanes' checkpoints, lane 0's first.
 	pub root: H256,
 	/// Its own power figures under this load.
@@ -136,6 +148,10 @@ pub enum Verdict {
 		elapsed_millis: u32,
 		/// The power figures that the device signed.
 		power: PowerReading,
+		/// The root that the device signed.
+		root: H256,
+		/// The device's signature of the commitment.
+		signature: Signature,
 	},
 	/// The round failed.
 	#[codec(index = 1)]
@@ -143,4 +159,52 @@ pub enum Verdict {
 		/// Why.
 		reason: ChallengeFailure,
 	},
+}
+
+/// What a round waits for from one member of its committee.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub enum AssignmentPhase {
+	/// The hash of its verdict, until the task's deadline.
+	#[codec(index = 0)]
+	Seal,
+	/// Nothing: others have to seal theirs, or the deadline to pass.
+	#[codec(index = 1)]
+	Wait,
+	/// The verdict that it sealed.
+	#[codec(index = 2)]
+	Reveal {
+		/// The last moment for it.
+		until: Moment,
+	},
+}
+
+/// A round that waits for a verifier.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct Assignment {
+	/// The round.
+	pub task: ChallengeTask,
+	/// What it waits for.
+	pub phase: AssignmentPhase,
 }

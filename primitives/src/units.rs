@@ -46,6 +46,18 @@ unit!(
 	Ppm(u32)
 );
 
+impl MilliWatts {
+	/// What a circuit of this capacity may carry for hours: 80 % (the continuous-load rule, US National
+	/// Electrical Code 210.19(A)). Rounded down.
+	pub const fn continuous(self) -> Self {
+		MilliWatts(
+			(self.0 / 5)
+				.saturating_mul(4)
+				.saturating_add((self.0 % 5).saturating_mul(4) / 5),
+		)
+	}
+}
+
 impl Ppm {
 	/// The whole: 1,000,000 ppm.
 	pub const ONE: Ppm = Ppm(1_000_000);
@@ -53,5 +65,19 @@ impl Ppm {
 	/// `percent` of the whole, saturating.
 	pub const fn from_percent(percent: u32) -> Self {
 		Ppm(percent.saturating_mul(10_000))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn continuous_load_should_be_four_fifths_rounded_down() {
+		for (cap, limit) in [(0, 0), (1, 0), (4, 3), (5, 4), (9, 7), (999, 799), (1_000, 800)] {
+			assert_eq!(MilliWatts(cap).continuous(), MilliWatts(limit), "{cap}");
+		}
+		let most = MilliWatts(u32::MAX).continuous().0;
+		assert_eq!(u64::from(most), u64::from(u32::MAX) * 4 / 5);
 	}
 }

@@ -186,10 +186,8 @@ impl BenchmarkDevices<AccountId> for Helper {
 			},
 		);
 
-		pallet_challenges::Enrolments::<Runtime>::insert(
-			id,
-			pallet_challenges::EnrolmentRecord::default(),
-		);
+		Challenges::enrol_device(RuntimeOrigin::signed(provider.clone()), id)
+			.expect("an active device of the provider");
 		pallet_challenges::Performances::<Runtime>::insert(
 			id,
 			Performance { steps_per_second_per_lane: 1_000_000, lanes: 8, measured_at: now },

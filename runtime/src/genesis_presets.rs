@@ -89,13 +89,19 @@ fn short_uptime() -> pallet_uptime::UptimeParameters {
 	}
 }
 
-/// A draw every 6 s, in which one device in twenty is challenged with about a second of work.
+/// In 6 s one owner in twenty is drawn, and all of its devices are challenged with about a second of
+/// work. One verifier is enough for a round, wherever it is.
 fn short_challenges() -> pallet_challenges::Parameters {
 	pallet_challenges::Parameters {
 		round_interval_blocks: 2,
-		challenge_share: Ppm::from_percent(5),
-		committee: 3,
+		min_share: Ppm::from_percent(1),
+		max_share: Ppm::from_percent(5),
+		max_load: Ppm::from_percent(50),
+		committee: 1,
+		distinct_networks: false,
 		window_millis: MINUTE,
+		reveal_millis: MINUTE,
+		dispute_millis: 6 * MINUTE,
 		score_max_age_millis: 60 * MINUTE,
 		segments: 250,
 		verifier_bond: 1_000 * UNIT,

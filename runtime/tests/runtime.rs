@@ -197,6 +197,18 @@ fn a_bond_should_stay_slashable_while_a_renewal_can_be_disputed() {
 }
 
 #[test]
+fn a_bond_should_stay_slashable_while_a_fraud_in_a_round_can_be_proved() {
+	for preset in preset_names() {
+		ext(preset.as_ref()).execute_with(|| {
+			let rounds = pallet_challenges::Params::<Runtime>::get();
+			let open = rounds.window_millis + rounds.reveal_millis;
+			let bond = pallet_devices::Parameters::<Runtime>::get().unbonding_period;
+			assert!(open + rounds.dispute_millis < bond, "{preset:?}");
+		});
+	}
+}
+
+#[test]
 fn babe_configuration_should_follow_the_genesis_epoch_length() {
 	for (preset, slots) in
 		[(DEV_RUNTIME_PRESET, 20), (PRODUCTION_RUNTIME_PRESET, network::DEFAULT_BABE_EPOCH_SLOTS)]

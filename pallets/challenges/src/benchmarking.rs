@@ -1,26 +1,39 @@
 //! Benchmarks of the calls and of the hooks' units of work.
 
 use crate::{
+	draw::{Cause, DrawContext, Queued, SiteLoads, Visit},
 	pallet::*,
-	rounds::{Cause, DrawContext, Visit},
 	types::*,
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use armature_primitives::{
-	challenge::Verdict,
+	challenge::{ChallengeCommit, ChallengeTask, CpuChallenge, Verdict},
 	device::Performance,
 	ed25519,
-	service::{ServiceAddress, MAX_ADDRESS_LEN},
+	service::{Network, ServiceAddress, MAX_ADDRESS_LEN},
+	signing::{device_payload, Domain},
 	telemetry::{PowerReading, PowerSource},
-	traits::{BenchmarkDevices, DeviceInspect},
-	DeviceId, MilliWatts, Moment, Ppm, RoundId, H256,
+	traits::{BenchmarkClock, BenchmarkDevices, DeviceInspect},
+	Balance, DeviceId, MilliWatts, Moment, Ppm, RoundId, H256,
+};
+use armature_verifier::challenge::{
+	fraud::{FraudProof, SignedCommit},
+	task_hash,
+	verdict::seal,
+	State, Transcript, MAX_STEPS_PER_SEGMENT,
 };
 use frame_benchmarking::v2::*;
 use frame_support::{
-	traits::{EnsureOrigin, Get, Time},
+	traits::{fungible::Mutate, EnsureOrigin, Get, Time},
 	weights::WeightMeter,
 };
 use frame_system::RawOrigin;
+use sp_runtime::KeyTypeId;
+
+const KEY_TYPE: KeyTypeId = KeyTypeId(*b"bnch");
+
+/// As much money as anybody needs.
+const RICH: Balance = 1 << 100;
 
 const SEED: u32 = 0;
 
@@ -34,10 +47,11 @@ fn prepare<T: Config>() {
 	let committee = u8::try_from(MAX_COMMITTEE).expect("5 fits");
 	Params::<T>::put(Parameters {
 		committee,
-		challenge_share: Ppm(1),
+		distinct_networks: false,
 		verifier_unbonding_millis: 0,
 		..Default::default()
 	});
+	T::Currency::set_balance(&T::PayFrom::get(), RICH);
 }
 
 /// As many verifiers as there may be.
@@ -51,10 +65,19 @@ fn verifiers<T: Config>(count: u32) -> Vec<T::AccountId> {
 		.collect()
 }
 
+/// A device that is not enrolled.
 fn new_device<T: Config>(n: u32) -> (T::AccountId, DeviceId) {
-	let provider = account("provider", n, SEED);
-	let key = sp_io::hashing::blake2_256(&n.to_le_bytes());
-	let device = T::BenchmarkHelper::active_device(&provider, ed25519::Public::from_raw(key));
+	let provider: T::AccountId = account("provider", n, SEED);
+	let key = sp_io::crypto::ed25519_generate(KEY_TYPE, None);
+	let device = T::BenchmarkHelper::active_device(&provider, key);
+	Pallet::<T>::unenrol(device);
+	(provider, device)
+}
+
+/// An enrolled one.
+fn enrolled<T: Config>(n: u32) -> (T::AccountId, DeviceId) {
+	let (provider, device) = new_device::<T>(n);
+	Pallet::<T>::enrol(device, EnrolmentRecord::new(provider.clone())).expect("a first device");
 	(provider, device)
 }
 
@@ -67,42 +90,121 @@ fn context<T: Config>() -> DrawContext<T> {
 	DrawContext {
 		parameters: Params::<T>::get(),
 		verifiers: ActiveVerifiers::<T>::get(),
-		randomness: H256([7; 32]),
+		beacon: H256([7; 32]),
 		block: 1u32.into(),
 		now: now::<T>(),
 	}
 }
 
-fn verdict() -> Verdict {
+/// What the device of a task signs.
+fn signed<T: Config>(task: &ChallengeTask, key: &ed25519::Public, root: H256) -> SignedCommit {
 	let power = PowerReading {
 		idle: MilliWatts(20_000),
 		loaded: MilliWatts(90_000),
 		source: PowerSource::WallMeter,
 		error: Ppm(20_000),
 	};
-	Verdict::Passed { elapsed_millis: 12_000, power }
+	let commit = ChallengeCommit { task: task_hash(task), root, power };
+	let domain = Domain::ChallengeCommit;
+	let payload = device_payload(domain, &Pallet::<T>::genesis(), task.device, &commit);
+	let signature = sp_io::crypto::ed25519_sign(KEY_TYPE, key, &payload).expect("a known key");
+	SignedCommit { commit, signature }
+}
+
+fn verdict<T: Config>(round: &RoundOf<T>) -> Verdict {
+	let SignedCommit { commit, signature } = signed::<T>(&round.task, &round.key, H256([1; 32]));
+	let ChallengeCommit { power, root, .. } = commit;
+	Verdict::Passed { elapsed_millis: 12_000, power, root, signature }
 }
 
 /// Opens a round of a fresh device with a full committee.
 fn open<T: Config>(n: u32) -> RoundId {
-	let (_, device) = new_device::<T>(n);
-	Enrolments::<T>::insert(device, EnrolmentRecord::default());
+	let (_, device) = enrolled::<T>(n);
 	let info = T::Devices::device(device).expect("just made");
 	let id = NextRound::<T>::get();
 	assert!(Pallet::<T>::open_round(&context::<T>(), device, &info));
 	id
 }
 
-/// Puts `verdict` on all seats but those of `but`.
-fn judge_all<T: Config>(id: RoundId, but: Option<&T::AccountId>) {
-	Rounds::<T>::mutate(id, |round| {
-		for seat in round.iter_mut().flat_map(|round| round.seats.iter_mut()) {
-			if Some(&seat.verifier) != but {
-				seat.verdict = Some(verdict());
-				Assignments::<T>::remove(&seat.verifier, id);
-			}
+/// Brings a round as far as it gets before `last` reveals: two members of the committee have revealed,
+/// the others have sealed nothing.
+fn almost_judged<T: Config>(id: RoundId, last: &T::AccountId) -> Verdict {
+	let mut round = Rounds::<T>::get(id).expect("it is open");
+	let verdict = verdict::<T>(&round);
+	let mut revealed = 0;
+	for seat in round.seats.iter_mut() {
+		if &seat.verifier == last {
+			seat.state = SeatState::Sealed(seal(id, last, &verdict, &H256::zero()));
+		} else if revealed < 2 {
+			revealed += 1;
+			seat.state = SeatState::Revealed(verdict);
+			Assignments::<T>::remove(&seat.verifier, id);
+		}
+	}
+	Rounds::<T>::insert(id, round);
+	verdict
+}
+
+/// A proof against the device of an ended round in which a segment of `steps` steps is wrong.
+fn wrong_segment<T: Config>(steps: u32) -> (T::AccountId, RoundId, FraudProof) {
+	let id = open::<T>(0);
+	// Takes the place of the owner that will be forgotten.
+	enrolled::<T>(1);
+	let round = Rounds::<T>::take(id).expect("it is open");
+	let cpu = CpuChallenge { lanes: 16, segments: 512, steps_per_segment: steps.max(1) };
+	let task = ChallengeTask { cpu, ..round.task };
+	let states = alloc::vec![State([5; 8]); 16 * 512];
+	let transcript = Transcript::new(task, states).expect("all segments");
+	let opening = transcript.open(15, 511).expect("within the task");
+	let signed = signed::<T>(&task, &round.key, transcript.root());
+	close_with::<T>(id, &round, task);
+	(prover::<T>(), id, FraudProof::Segment { signed, opening })
+}
+
+fn close_with<T: Config>(id: RoundId, round: &RoundOf<T>, task: ChallengeTask) {
+	OpenRounds::<T>::remove(task.device);
+	for seat in &round.seats {
+		Assignments::<T>::remove(&seat.verifier, id);
+	}
+	let ended =
+		EndedRound { task, key: round.key, ended_at: now::<T>(), proved: Proved::default() };
+	EndedRounds::<T>::insert(id, ended);
+}
+
+/// As many other verifiers as there may be, which take part in nothing.
+fn crowd<T: Config>() {
+	ActiveVerifiers::<T>::mutate(|all| {
+		let mut n = 0u32;
+		let network = Network::Unknown;
+		while all.try_push(ActiveVerifier { who: account("crowd", n, SEED), network }).is_ok() {
+			n = n.saturating_add(1);
 		}
 	});
+}
+
+fn earn<T: Config>(who: &T::AccountId) {
+	let earned = RICH / 2;
+	Verifiers::<T>::mutate_exists(who, |record| {
+		*record = record.take().map(|record| VerifierRecord { earned, ..record });
+	});
+	TotalEarned::<T>::put(earned);
+}
+
+/// The next penalty takes all verifiers out of the draw.
+fn at_the_edge<T: Config>(all: &[T::AccountId]) {
+	for who in all {
+		Verifiers::<T>::mutate_exists(who, |record| {
+			*record = record
+				.take()
+				.map(|record| VerifierRecord { bonded: record.bond.saturating_mul(2), ..record });
+		});
+	}
+}
+
+fn prover<T: Config>() -> T::AccountId {
+	let who = account("prover", 0, SEED);
+	T::Currency::set_balance(&who, RICH);
+	who
 }
 
 #[benchmarks]
@@ -145,7 +247,7 @@ mod benchmarks {
 		#[extrinsic_call]
 		_(RawOrigin::Signed(who.clone()));
 
-		assert!(!ActiveVerifiers::<T>::get().contains(&who));
+		assert!(ActiveVerifiers::<T>::get().iter().all(|active| active.who != who));
 	}
 
 	#[benchmark]
@@ -153,6 +255,7 @@ mod benchmarks {
 		prepare::<T>();
 		let all = verifiers::<T>(1);
 		let who = all.last().expect("one was made").clone();
+		earn::<T>(&who);
 		Pallet::<T>::do_retire_verifier(who.clone()).expect("it serves");
 
 		#[extrinsic_call]
@@ -165,7 +268,6 @@ mod benchmarks {
 	fn enrol_device() {
 		prepare::<T>();
 		let (provider, device) = new_device::<T>(0);
-		Enrolments::<T>::remove(device);
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(provider), device);
@@ -176,35 +278,101 @@ mod benchmarks {
 	#[benchmark]
 	fn request_challenge() {
 		prepare::<T>();
-		let (provider, device) = new_device::<T>(0);
-		Enrolments::<T>::insert(device, EnrolmentRecord::default());
+		let (provider, device) = enrolled::<T>(0);
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(provider), device);
+		_(RawOrigin::Signed(provider.clone()), device);
 
-		assert!(Enrolments::<T>::get(device).is_some_and(|record| record.queued));
+		assert!(Owners::<T>::get(&provider).is_some_and(|record| record.queued == Some(device)));
 	}
 
-	/// `n` verdicts, each the last of a full committee.
 	#[benchmark]
-	fn post_verdicts(n: Linear<1, { T::MaxVerdictsPerCall::get() }>) {
+	fn seal_verdicts(n: Linear<1, { T::MaxVerdictsPerCall::get() }>) {
 		prepare::<T>();
 		let all = verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
 		let who = all.last().expect("a committee has a member").clone();
-		let verdicts: Vec<_> = (0..n)
-			.map(|i| {
-				let id = open::<T>(i);
-				judge_all::<T>(id, Some(&who));
-				(id, verdict())
-			})
-			.collect();
-		let last = verdicts.last().expect("n is not zero").0;
-		let verdicts = VerdictsOf::<T>::truncate_from(verdicts);
+		let seals: Vec<_> = (0..n).map(|i| (open::<T>(i), H256([9; 32]))).collect();
+		let seals = SealsOf::<T>::truncate_from(seals);
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(who), verdicts);
+		_(RawOrigin::Signed(who), seals);
+
+		let sealed = |round: &RoundOf<T>| {
+			round.seats.iter().any(|seat| matches!(seat.state, SeatState::Sealed(_)))
+		};
+		assert!(Rounds::<T>::iter_values().all(|round| sealed(&round)));
+	}
+
+	/// `n` verdicts, each the last that can come after a deadline: the round is closed, three verifiers are
+	/// paid and two fined.
+	#[benchmark]
+	fn reveal_verdicts(n: Linear<1, { T::MaxVerdictsPerCall::get() }>) {
+		prepare::<T>();
+		let all = verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
+		let who = all.first().expect("a committee has a member").clone();
+		let reveals: Vec<_> = (0..n)
+			.map(|i| {
+				let id = open::<T>(i);
+				let verdict = almost_judged::<T>(id, &who);
+				(id, verdict, H256::zero())
+			})
+			.collect();
+		crowd::<T>();
+		at_the_edge::<T>(&all);
+		let last = reveals.last().expect("n is not zero").0;
+		let deadline = Rounds::<T>::get(last).expect("it is open").task.deadline;
+		T::BenchmarkHelper::set_now(deadline.saturating_add(1));
+		let reveals = RevealsOf::<T>::truncate_from(reveals);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who), reveals);
 
 		assert!(!Rounds::<T>::contains_key(last));
+	}
+
+	#[benchmark]
+	fn claim_earnings() {
+		prepare::<T>();
+		let all = verifiers::<T>(1);
+		let who = all.last().expect("one was made").clone();
+		earn::<T>(&who);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()));
+
+		assert_eq!(Verifiers::<T>::get(&who).map(|record| record.earned), Some(0));
+	}
+
+	/// A segment of `s` times 1,024 steps that is wrong, against the last device of its owner.
+	#[benchmark]
+	fn prove_fraud(s: Linear<1, { MAX_STEPS_PER_SEGMENT / 1_024 }>) {
+		prepare::<T>();
+		verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
+		let (who, id, proof) = wrong_segment::<T>(s.saturating_mul(1_024));
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who), id, Box::new(proof));
+
+		assert!(EndedRounds::<T>::get(id).is_some_and(|ended| ended.proved.any()));
+	}
+
+	#[benchmark]
+	fn prove_equivocation() {
+		prepare::<T>();
+		verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
+		let id = open::<T>(0);
+		enrolled::<T>(1);
+		let round = Rounds::<T>::take(id).expect("it is open");
+		let [first, second] =
+			[1, 2].map(|root| signed::<T>(&round.task, &round.key, H256([root; 32])));
+		close_with::<T>(id, &round, round.task);
+		let who = prover::<T>();
+		let proof = FraudProof::Equivocation { first, second };
+		#[block]
+		{
+			Pallet::<T>::do_prove_fraud(who, id, &proof).expect("two roots");
+		}
+		assert!(EndedRounds::<T>::get(id).is_some_and(|ended| ended.proved.any()));
 	}
 
 	#[benchmark]
@@ -220,60 +388,84 @@ mod benchmarks {
 		Ok(())
 	}
 
-	/// The reads that all of a block's devices share, with all verifiers, and the bookkeeping of
-	/// the queue and the draw for one device.
+	/// What all of a block's rounds share, with as many verifiers as there may be.
 	#[benchmark]
 	fn draw_base() {
 		prepare::<T>();
 		verifiers::<T>(T::MaxVerifiers::get());
-		let (_, queued) = new_device::<T>(0);
-		let (_, drawn) = new_device::<T>(1);
-		Enrolments::<T>::insert(queued, EnrolmentRecord::default());
-		Enrolments::<T>::insert(drawn, EnrolmentRecord::default());
-		QueueEnds::<T>::put(QueueBounds { head: 0, tail: 1 });
-		Queue::<T>::insert(0, queued);
-		CurrentDraw::<T>::put(Draw::default());
-		let taken;
+		let (owner, device) = enrolled::<T>(0);
+		Pallet::<T>::do_request_challenge(owner, device).expect("it has no score");
+		let old = Beacon::<T>::get();
+		let picks;
 		#[block]
 		{
-			let context = Pallet::<T>::draw_context(200u32.into(), now::<T>());
-			taken = (Pallet::<T>::dequeue(1).len(), Pallet::<T>::advance_draw(1).len());
-			assert!(context.is_some());
+			let beacon = Pallet::<T>::advance_beacon();
+			let context = Pallet::<T>::draw_context(200u32.into(), beacon, now::<T>());
+			picks = context.map(|context| Pallet::<T>::picks(&context));
+			// It does not fit.
+			assert_eq!(Pallet::<T>::dequeue(0), Queued::Wait);
 		}
-		assert_eq!(taken, (1, 1));
+		assert!(picks.is_some() && Beacon::<T>::get() != old);
 	}
 
-	/// A requested device that finds no verifier but its own provider: everything is read, the
-	/// lack is said, and nothing opened.
+	/// An owner at the front of the queue with many more devices than start together.
+	#[benchmark]
+	fn visit_owner() {
+		prepare::<T>();
+		verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
+		let (owner, device) = enrolled::<T>(0);
+		Pallet::<T>::do_request_challenge(owner.clone(), device).expect("it has no score");
+		let many = Pallet::<T>::largest_group().saturating_mul(100);
+		for place in 1..many {
+			OwnedDevices::<T>::insert(&owner, place, DeviceId(u32::MAX.saturating_sub(place)));
+		}
+		let context = context::<T>();
+		let devices;
+		#[block]
+		{
+			let Queued::Served(owner, device) = Pallet::<T>::dequeue(u32::MAX) else {
+				panic!("it waits")
+			};
+			devices = Pallet::<T>::devices_of(&context, &owner, many, Some(device));
+		}
+		assert!(!devices.is_empty());
+	}
+
+	/// A device that finds too few verifiers, since all there may be are in one network: everything is
+	/// read, the lack is said, and nothing opened.
 	#[benchmark]
 	fn visit_candidate() {
 		prepare::<T>();
-		let (provider, device) = new_device::<T>(0);
-		T::BenchmarkHelper::verifier(&provider).expect("a provider can become a verifier");
-		Enrolments::<T>::insert(device, EnrolmentRecord { queued: true, ..Default::default() });
+		verifiers::<T>(T::MaxVerifiers::get());
+		Params::<T>::mutate(|parameters| parameters.distinct_networks = true);
+		let (_, device) = enrolled::<T>(0);
 		let context = context::<T>();
 		let visit;
 		#[block]
 		{
-			visit = Pallet::<T>::visit(&context, device, Cause::Request);
+			visit = Pallet::<T>::visit(&context, device, Cause::Draw, &mut SiteLoads::new());
 		}
 		assert_eq!(visit, Visit::Passed);
 		assert!(NoVerifiersAt::<T>::exists());
 	}
 
-	/// A requested device that `Devices` no longer knows, with a score.
+	/// A device that `Devices` no longer knows, with a score, the last of an owner in the middle of the
+	/// list.
 	#[benchmark]
 	fn drop_candidate() {
 		prepare::<T>();
+		verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
 		let device = DeviceId(u32::MAX);
-		Enrolments::<T>::insert(device, EnrolmentRecord { queued: true, ..Default::default() });
+		let owner = account("gone", 0, SEED);
+		Pallet::<T>::enrol(device, EnrolmentRecord::new(owner)).expect("a first device");
+		enrolled::<T>(0);
 		let score = Performance { steps_per_second_per_lane: 1_000, lanes: 8, measured_at: 1_000 };
 		Performances::<T>::insert(device, score);
 		let context = context::<T>();
 		let visit;
 		#[block]
 		{
-			visit = Pallet::<T>::visit(&context, device, Cause::Request);
+			visit = Pallet::<T>::visit(&context, device, Cause::Draw, &mut SiteLoads::new());
 		}
 		assert_eq!(visit, Visit::Dropped);
 		assert!(!Performances::<T>::contains_key(device));
@@ -283,13 +475,12 @@ mod benchmarks {
 	fn open_round() {
 		prepare::<T>();
 		verifiers::<T>(T::MaxVerifiers::get());
-		let (_, device) = new_device::<T>(0);
-		Enrolments::<T>::insert(device, EnrolmentRecord { queued: true, ..Default::default() });
+		let (_, device) = enrolled::<T>(0);
 		let context = context::<T>();
 		let visit;
 		#[block]
 		{
-			visit = Pallet::<T>::visit(&context, device, Cause::Request);
+			visit = Pallet::<T>::visit(&context, device, Cause::Draw, &mut SiteLoads::new());
 		}
 		assert_eq!(visit, Visit::Opened);
 		assert!(OpenRounds::<T>::contains_key(device));
@@ -319,19 +510,56 @@ mod benchmarks {
 		assert_eq!(OldestRound::<T>::get(), RoundId(1));
 	}
 
-	/// A full committee of which all but one have judged.
+	/// A round that can be forgotten.
+	#[benchmark]
+	fn forget_round() {
+		prepare::<T>();
+		let key = ed25519::Public::from_raw([1; 32]);
+		let cpu = CpuChallenge { lanes: 1, segments: 1, steps_per_segment: 1 };
+		let task = ChallengeTask {
+			round: RoundId(0),
+			device: DeviceId(0),
+			seed: H256::zero(),
+			cpu,
+			deadline: 0,
+		};
+		EndedRounds::<T>::insert(
+			RoundId(0),
+			EndedRound { task, key, ended_at: 0, proved: Proved::default() },
+		);
+		OldestRound::<T>::put(RoundId(1));
+		T::BenchmarkHelper::set_now(MAX_DISPUTE_MILLIS.saturating_add(1));
+		let mut meter = WeightMeter::new();
+		#[block]
+		{
+			Pallet::<T>::forget_ended(&mut meter);
+		}
+		assert!(!EndedRounds::<T>::contains_key(RoundId(0)));
+	}
+
+	/// A full committee of which three have judged, and two kept to themselves what they had sealed, which
+	/// takes them out of the draw.
 	#[benchmark]
 	fn close_round() {
 		prepare::<T>();
 		let all = verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
 		let id = open::<T>(0);
-		judge_all::<T>(id, all.last());
+		crowd::<T>();
+		at_the_edge::<T>(&all);
+		let mut round = Rounds::<T>::get(id).expect("it is open");
+		let verdict = verdict::<T>(&round);
+		for (place, seat) in round.seats.iter_mut().enumerate() {
+			seat.state = if place < 3 {
+				SeatState::Revealed(verdict)
+			} else {
+				SeatState::Sealed(H256::zero())
+			};
+		}
 		#[block]
 		{
-			let round = Rounds::<T>::get(id).expect("it is open");
 			Pallet::<T>::close_round(id, round, now::<T>());
 		}
-		assert!(!Rounds::<T>::contains_key(id));
+		assert!(!Rounds::<T>::contains_key(id) && all.len() <= 5);
 		assert_eq!(Performances::<T>::iter().count(), 1);
 	}
 

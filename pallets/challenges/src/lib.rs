@@ -5,15 +5,19 @@ extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
-mod impls;
+mod committee;
+mod draw;
+mod enrolments;
+mod frauds;
 #[cfg(test)]
 mod mock;
-mod outcome;
 mod rounds;
 #[cfg(test)]
 mod tests;
 mod try_state;
 pub mod types;
+mod verdicts;
+mod verifiers;
 pub mod weights;
 
 pub use pallet::*;
@@ -26,17 +30,19 @@ pub const LOG_TARGET: &str = "runtime::challenges";
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use alloc::vec::Vec;
+	use alloc::{boxed::Box, vec::Vec};
 	use armature_primitives::{
-		challenge::{ChallengeTask, Verdict},
+		challenge::{Assignment, AssignmentPhase, Verdict},
 		device::Performance,
 		service::ServiceAddress,
-		traits::{DeviceInspect, PowerSink},
+		traits::{DeviceInspect, DeviceLifecycle, EnergyInspect, PowerSink},
 		Balance, DeviceId, Moment, RoundId, H256,
 	};
+	use armature_verifier::challenge::{fraud::FraudProof, MAX_STEPS_PER_SEGMENT};
 	use frame_support::{
+		dispatch::DispatchResultWithPostInfo,
 		pallet_prelude::*,
-		traits::{fungible, Randomness, Time},
+		traits::{fungible, OnUnbalanced, Randomness, Time},
 		weights::WeightMeter,
 	};
 	use frame_system::pallet_prelude::*;
@@ -44,26 +50,38 @@ pub mod pallet {
 	#[pallet::pallet]
 	pub struct Pallet<T>(_);
 
+	/// What was taken from a bond.
+	pub type CreditOf<T> =
+		fungible::Credit<<T as frame_system::Config>::AccountId, <T as Config>::Currency>;
+
 	/// What the pallet needs from its runtime.
 	#[pallet::config]
-	pub trait Config: frame_system::Config {
-		/// Holds the verifiers' bonds.
-		type Currency: fungible::hold::Mutate<
-			Self::AccountId,
-			Reason: From<HoldReason>,
-			Balance = Balance,
-		>;
+	pub trait Config: frame_system::Config<Hash = H256> {
+		/// Holds bonds and pays verifiers.
+		type Currency: fungible::Mutate<Self::AccountId, Balance = Balance>
+			+ fungible::hold::Mutate<Self::AccountId, Reason: From<HoldReason>>
+			+ fungible::hold::Balanced<Self::AccountId>;
+
+		/// Takes what penalties take.
+		type OnSlash: OnUnbalanced<CreditOf<Self>>;
+
+		/// Verifiers and proofs of fraud are paid out of this account, as far as it goes.
+		type PayFrom: Get<Self::AccountId>;
 
 		/// Knows the devices.
 		type Devices: DeviceInspect<Self::AccountId>;
 
+		/// Slashes devices.
+		type Lifecycle: DeviceLifecycle;
+
 		/// Takes the power figures of passed rounds.
 		type Power: PowerSink;
 
-		/// Randomness that no one could know before the block. The parent block's hash is part of
-		/// the subject, so an implementation over BABE's epoch randomness gives other values in
-		/// every block; only one that follows each block's VRF gives values that a block's author
-		/// cannot try out.
+		/// Knows what devices draw.
+		type Energy: EnergyInspect;
+
+		/// Randomness of the block: a VRF output that its author, or that of its parent, could not choose.
+		/// Every block's goes into the beacon that lots, committees and seeds are drawn from.
 		type Randomness: Randomness<H256, BlockNumberFor<Self>>;
 
 		/// The chain's clock, in milliseconds since the Unix epoch.
@@ -77,8 +95,8 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxVerifiers: Get<u32>;
 
-		/// The most devices that one block looks at, and so the most rounds it opens; at least 2,
-		/// one for the requests and one for the draw.
+		/// The most owners and devices that one block looks at, and so the most rounds it opens; at least
+		/// 8. Draws take half of them and no more than a quarter beyond, requests the rest.
 		#[pallet::constant]
 		type MaxRoundsPerBlock: Get<u32>;
 
@@ -89,9 +107,10 @@ pub mod pallet {
 		/// Weights of the calls and of the hooks' units of work.
 		type WeightInfo: WeightInfo;
 
-		/// Sets up devices for benchmarks.
+		/// Sets up devices and the time for benchmarks.
 		#[cfg(feature = "runtime-benchmarks")]
-		type BenchmarkHelper: armature_primitives::traits::BenchmarkDevices<Self::AccountId>;
+		type BenchmarkHelper: armature_primitives::traits::BenchmarkDevices<Self::AccountId>
+			+ armature_primitives::traits::BenchmarkClock;
 	}
 
 	/// Why this pallet holds money.
@@ -100,9 +119,12 @@ pub mod pallet {
 		/// A verifier's bond, until it is withdrawn.
 		#[codec(index = 0)]
 		VerifierBond,
+		/// The bond of a proof of fraud, while it is checked.
+		#[codec(index = 1)]
+		DisputeBond,
 	}
 
-	/// Lengths and rates.
+	/// Lengths, rates and sums.
 	#[pallet::storage]
 	pub type Params<T: Config> = StorageValue<_, Parameters, ValueQuery>;
 
@@ -119,7 +141,18 @@ pub mod pallet {
 	/// Devices that may be challenged; the device's bond pays for it.
 	// Twox64: ids are counted up by the chain.
 	#[pallet::storage]
-	pub type Enrolments<T: Config> = CountedStorageMap<_, Twox64Concat, DeviceId, EnrolmentRecord>;
+	pub type Enrolments<T: Config> =
+		StorageMap<_, Twox64Concat, DeviceId, EnrolmentRecord<T::AccountId>>;
+
+	/// Owners of enrolled devices.
+	// Blake2: accounts are chosen by their owners.
+	#[pallet::storage]
+	pub type Owners<T: Config> = CountedStorageMap<_, Blake2_128Concat, T::AccountId, OwnerRecord>;
+
+	/// The enrolled devices of each owner, in no particular order, without a hole.
+	#[pallet::storage]
+	pub type OwnedDevices<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, u32, DeviceId>;
 
 	/// Scores of enrolled devices, whatever their age.
 	#[pallet::storage]
@@ -133,10 +166,14 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type OpenRounds<T: Config> = StorageMap<_, Twox64Concat, DeviceId, RoundId>;
 
-	/// Open rounds that wait for a verifier's verdict.
+	/// Open rounds in which a verifier has not revealed its verdict.
 	#[pallet::storage]
 	pub type Assignments<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, RoundId, (), OptionQuery>;
+
+	/// Rounds that ended with a verdict, as long as frauds in them can be proved.
+	#[pallet::storage]
+	pub type EndedRounds<T: Config> = StorageMap<_, Twox64Concat, RoundId, EndedRound>;
 
 	/// The id of the next round.
 	#[pallet::storage]
@@ -146,14 +183,26 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type OldestRound<T: Config> = StorageValue<_, RoundId, ValueQuery>;
 
-	/// The draw in progress.
+	/// No round before this one is kept; the cursor that forgets ended rounds.
 	#[pallet::storage]
-	pub type CurrentDraw<T: Config> = StorageValue<_, Draw>;
+	pub type OldestEnded<T: Config> = StorageValue<_, RoundId, ValueQuery>;
 
-	/// Devices waiting for a requested round, in order of request. At most one living entry for
-	/// each enrolled device.
+	/// All owners, in no particular order, without a hole.
+	#[pallet::storage]
+	pub type OwnerIndex<T: Config> = StorageMap<_, Twox64Concat, u32, T::AccountId>;
+
+	/// All blocks' randomness so far.
+	#[pallet::storage]
+	pub type Beacon<T: Config> = StorageValue<_, H256, ValueQuery>;
+
+	/// Devices waiting for a requested start, in order of request; at most one of each owner, but for
+	/// entries of devices that have left.
 	#[pallet::storage]
 	pub type Queue<T: Config> = StorageMap<_, Twox64Concat, u64, DeviceId>;
+
+	/// What all verifiers have earned and not claimed, in planck.
+	#[pallet::storage]
+	pub type TotalEarned<T: Config> = StorageValue<_, Balance, ValueQuery>;
 
 	/// Where the queue begins and ends.
 	#[pallet::storage]
@@ -167,7 +216,7 @@ pub mod pallet {
 	#[pallet::genesis_config]
 	#[derive(frame_support::DefaultNoBound)]
 	pub struct GenesisConfig<T: Config> {
-		/// Lengths and rates; production values by default.
+		/// Lengths, rates and sums; production values by default.
 		pub parameters: Parameters,
 		/// No field.
 		#[serde(skip)]
@@ -202,21 +251,43 @@ pub mod pallet {
 			/// Where it is reached now.
 			address: ServiceAddress,
 		},
-		/// A verifier takes no more assignments.
+		/// A verifier takes no more assignments: it retired, or too little of its bond is left.
 		VerifierRetired {
 			/// The verifier.
 			who: T::AccountId,
 			/// From when on it may withdraw its bond.
 			withdrawable_at: Moment,
 		},
-		/// A retired verifier's bond was released.
+		/// A retired verifier's bond was released. What it had earned and could not be paid is lost.
 		VerifierBondWithdrawn {
 			/// The former verifier.
 			who: T::AccountId,
 			/// The released bond.
 			amount: Balance,
+			/// What it was paid of its earnings.
+			paid: Balance,
+			/// Earnings for which there was no money.
+			lost: Balance,
 		},
-		/// A device may be challenged from now on; its first round waits in the queue.
+		/// A verifier was paid.
+		EarningsClaimed {
+			/// The verifier.
+			who: T::AccountId,
+			/// What it was paid.
+			paid: Balance,
+			/// What it has still earned, for which there is no money yet.
+			left: Balance,
+		},
+		/// Part of a verifier's bond was taken.
+		VerifierPenalised {
+			/// The verifier.
+			who: T::AccountId,
+			/// The round that it was for.
+			round: RoundId,
+			/// What was taken.
+			amount: Balance,
+		},
+		/// A device may be challenged from now on.
 		DeviceEnrolled {
 			/// Its provider or operator.
 			who: T::AccountId,
@@ -245,11 +316,18 @@ pub mod pallet {
 			seed: H256,
 			/// Who judges it.
 			verifiers: Vec<T::AccountId>,
-			/// Verdicts are accepted until then.
+			/// Seals are taken until then.
 			deadline: Moment,
 		},
+		/// A verifier sealed its verdict on a round.
+		VerdictSealed {
+			/// The verifier.
+			who: T::AccountId,
+			/// The round.
+			round: RoundId,
+		},
 		/// A verifier judged a round.
-		VerdictPosted {
+		VerdictRevealed {
 			/// The verifier.
 			who: T::AccountId,
 			/// The round.
@@ -275,6 +353,28 @@ pub mod pallet {
 		},
 		/// A round was due and no verifier could take it. At most once per round interval.
 		NoVerifiers,
+		/// A device was proved a fraud.
+		FraudProved {
+			/// Who proved it.
+			who: T::AccountId,
+			/// The round.
+			round: RoundId,
+			/// The device.
+			device: DeviceId,
+			/// What was taken of its bond.
+			slashed: Balance,
+			/// What the proof earned.
+			reward: Balance,
+		},
+		/// What was to be a proof of fraud showed that a device was right.
+		FraudRefuted {
+			/// Who sent it.
+			who: T::AccountId,
+			/// The round.
+			round: RoundId,
+			/// What it cost.
+			amount: Balance,
+		},
 		/// The parameters changed.
 		ParametersSet {
 			/// The new parameters.
@@ -313,23 +413,53 @@ pub mod pallet {
 		ScoreValid,
 		/// The device has an open round. Wait for its end.
 		RoundOpen,
-		/// The device waits in the queue already. Wait for its round.
+		/// The owner's devices wait to be started already. Wait for their rounds.
 		AlreadyRequested,
-		/// The last round closed less than one window ago. Wait that long.
+		/// The last round closed too short a time ago: one window, doubled with each failure. Wait.
 		CoolingDown,
-		/// The list of verdicts is empty. Post at least one.
+		/// The owner's devices have just worked for a round. Wait until they have rested.
+		Resting,
+		/// The list is empty. Name at least one round.
 		NoVerdicts,
 		/// There is no such open round: it has closed or never was. Leave it out.
 		RoundNotFound,
 		/// The round is not this verifier's. Leave it out.
 		NotAssigned,
-		/// This verifier has judged the round already. Leave it out.
-		VerdictTwice,
+		/// This verifier has sealed a verdict on the round already. Leave it out.
+		SealedTwice,
 		/// The round's deadline has passed. Leave it out.
 		DeadlinePassed,
+		/// This verifier has not sealed a verdict on the round, or has revealed it already. Leave it
+		/// out.
+		NotSealed,
+		/// Others can still seal their verdicts. Wait until they have or the deadline has passed.
+		RevealTooEarly,
+		/// The time to reveal is over. Leave it out.
+		RevealTooLate,
+		/// The verdict and its salt are not what was sealed. Reveal what was.
+		SealBroken,
 		/// A passed verdict took no time or longer than the window, or its power figures
 		/// contradict themselves. Judge such a device as failed.
 		ImplausibleVerdict,
+		/// A passed verdict's root and power figures are not signed by the device. Judge such a device as
+		/// failed.
+		ForgedCommitment,
+		/// The verifier has earned nothing since it was paid last. Judge a round.
+		NothingEarned,
+		/// There is no money to pay verifiers. Wait until the protocol has earned fees.
+		NoFunds,
+		/// The time in which a fraud in this round can be proved is over.
+		DisputeWindowOver,
+		/// This kind of fraud was proved in this round already.
+		FraudKnown,
+		/// A commitment in the proof is for another task.
+		ProofOfOtherTask,
+		/// A commitment's signature is not the device's.
+		ProofNotSigned,
+		/// Both commitments have the same root, which is no fraud.
+		ProofOfOneRoot,
+		/// The opening is not under the committed root, or of no segment of the task.
+		ProofNotOpened,
 		/// A parameter is out of bounds. See `Parameters::validate`.
 		InvalidParameters,
 	}
@@ -343,12 +473,16 @@ pub mod pallet {
 		fn on_idle(_: BlockNumberFor<T>, remaining: Weight) -> Weight {
 			let mut meter = WeightMeter::with_limit(remaining);
 			Self::close_expired(&mut meter);
+			Self::forget_ended(&mut meter);
 			meter.consumed()
 		}
 
 		fn integrity_test() {
 			assert!(T::MaxVerifiers::get() > 0, "challenges: MaxVerifiers is zero");
-			assert!(T::MaxRoundsPerBlock::get() > 1, "challenges: MaxRoundsPerBlock is below two");
+			assert!(
+				T::MaxRoundsPerBlock::get() > 7,
+				"challenges: MaxRoundsPerBlock is below eight"
+			);
 			assert!(T::MaxVerdictsPerCall::get() > 0, "challenges: MaxVerdictsPerCall is zero");
 		}
 
@@ -410,7 +544,7 @@ pub mod pallet {
 			Self::do_retire_verifier(who)
 		}
 
-		/// Take a retired verifier's bond back.
+		/// Take what is left of a retired verifier's bond back, and be paid.
 		///
 		/// ## Dispatch Origin
 		/// Signed by the verifier's account.
@@ -430,8 +564,9 @@ pub mod pallet {
 		/// Signed by the device's provider or operator.
 		///
 		/// ## Details
-		/// The first round is queued at once. There is no way back: a device leaves when it
-		/// retires or is jailed.
+		/// The first round begins soon, with other devices of the owner, unless one of them waits already or
+		/// they have just worked for one: then it begins with a draw or a request. There is no way back: a
+		/// device leaves when it retires or is jailed.
 		///
 		/// ## Errors
 		/// `UnknownDevice`, `NotOperator`, `DeviceNotReady`, `AlreadyEnrolled`.
@@ -448,12 +583,13 @@ pub mod pallet {
 		/// Signed by the device's provider or operator.
 		///
 		/// ## Details
-		/// The round is drawn in a later block and takes its seed from that block's randomness, so
-		/// asking gives no head start.
+		/// All devices of the owner that may be challenged, as far as a block has room for them, start
+		/// together in a later block, with seeds of that block's randomness: asking gives no head start, and
+		/// what shares a machine shares its speed. Where there are too few verifiers then, nothing begins.
 		///
 		/// ## Errors
 		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`, `DeviceNotReady`, `AlreadyRequested`,
-		/// `RoundOpen`, `ScoreValid`, `CoolingDown`.
+		/// `RoundOpen`, `ScoreValid`, `CoolingDown`, `Resting`.
 		#[pallet::call_index(5)]
 		#[pallet::weight(T::WeightInfo::request_challenge())]
 		pub fn request_challenge(origin: OriginFor<T>, device: DeviceId) -> DispatchResult {
@@ -461,32 +597,35 @@ pub mod pallet {
 			Self::do_request_challenge(who, device)
 		}
 
-		/// Post findings about rounds.
+		/// Post hashes of verdicts.
 		///
 		/// ## Dispatch Origin
 		/// Signed by a verifier that sits in every named round.
 		///
 		/// ## Details
-		/// A round closes with its last verdict. The first bad item fails the whole call.
+		/// What is sealed has to be revealed, once all have sealed or the deadline has passed; see
+		/// `armature_verifier::challenge::verdict::seal` for the hash. The first bad item fails the whole
+		/// call.
 		///
 		/// ## Errors
-		/// `NoVerdicts`, `RoundNotFound`, `NotAssigned`, `VerdictTwice`, `DeadlinePassed`,
-		/// `ImplausibleVerdict`.
+		/// `NoVerdicts`, `RoundNotFound`, `NotAssigned`, `SealedTwice`, `DeadlinePassed`.
 		#[pallet::call_index(6)]
-		#[pallet::weight(T::WeightInfo::post_verdicts(verdicts.len() as u32))]
-		pub fn post_verdicts(origin: OriginFor<T>, verdicts: VerdictsOf<T>) -> DispatchResult {
+		#[pallet::weight(T::WeightInfo::seal_verdicts(seals.len() as u32))]
+		pub fn seal_verdicts(origin: OriginFor<T>, seals: SealsOf<T>) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			Self::do_post_verdicts(who, verdicts)
+			Self::do_seal_verdicts(who, seals)
 		}
 
-		/// Change lengths and rates.
+		/// Change lengths, rates and sums.
 		///
 		/// ## Dispatch Origin
 		/// `AdminOrigin`.
 		///
 		/// ## Details
-		/// Open rounds keep their task and deadline, verifiers their bond; the age limit of scores
-		/// and the unbonding time apply at once.
+		/// Open rounds keep their task, committee and deadlines, verifiers their bond. All the rest applies
+		/// at once: shares and loads to owners, fees, penalties and bonds to what ends or is proved from now
+		/// on, times to scores, unbonding verifiers and ended rounds. `dispute_millis` should stay below the
+		/// time that a device's bond unbonds.
 		///
 		/// ## Errors
 		/// `InvalidParameters`.
@@ -496,17 +635,96 @@ pub mod pallet {
 			T::AdminOrigin::ensure_origin(origin)?;
 			Self::do_set_parameters(parameters)
 		}
+
+		/// Say what was sealed.
+		///
+		/// ## Dispatch Origin
+		/// Signed by a verifier that has sealed a verdict on every named round.
+		///
+		/// ## Details
+		/// A round closes with its last verdict. The first bad item fails the whole call.
+		///
+		/// ## Errors
+		/// `NoVerdicts`, `RoundNotFound`, `NotAssigned`, `NotSealed`, `RevealTooEarly`, `RevealTooLate`,
+		/// `SealBroken`, `ImplausibleVerdict`, `ForgedCommitment`.
+		#[pallet::call_index(8)]
+		#[pallet::weight(T::WeightInfo::reveal_verdicts(reveals.len() as u32))]
+		pub fn reveal_verdicts(origin: OriginFor<T>, reveals: RevealsOf<T>) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_reveal_verdicts(who, reveals)
+		}
+
+		/// Be paid what verdicts have earned.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the verifier's account.
+		///
+		/// ## Details
+		/// Pays out of the account of the protocol's fees as far as it goes; the rest stays earned.
+		///
+		/// ## Errors
+		/// `NotVerifier`, `NothingEarned`, `NoFunds`.
+		#[pallet::call_index(9)]
+		#[pallet::weight(T::WeightInfo::claim_earnings())]
+		pub fn claim_earnings(origin: OriginFor<T>) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_claim_earnings(who)
+		}
+
+		/// Prove that a device answered a round with what no honest device sends.
+		///
+		/// ## Dispatch Origin
+		/// Signed by anyone who can bond `dispute_bond`.
+		///
+		/// ## Details
+		/// Decided at once: a segment is re-run. A wrong one costs the device `fault_slash` of its bond,
+		/// unless it is in jail already, and two roots cost `fraud_slash`; its enrolment and its score are
+		/// gone, it is jailed unless it has retired, and the round fails if it is open. The proof earns
+		/// `fraud_reward`, at most a fifth of what was slashed, and is free. A segment that is right costs
+		/// the bond.
+		///
+		/// ## Errors
+		/// `RoundNotFound`, `DisputeWindowOver`, `FraudKnown`, `UnknownDevice`, `ProofOfOtherTask`,
+		/// `ProofNotSigned`, `ProofOfOneRoot`, `ProofNotOpened`, or the currency's when the bond is not
+		/// there.
+		#[pallet::call_index(10)]
+		#[pallet::weight(T::WeightInfo::prove_fraud(MAX_STEPS_PER_SEGMENT / 1_024))]
+		pub fn prove_fraud(
+			origin: OriginFor<T>,
+			round: RoundId,
+			proof: Box<FraudProof>,
+		) -> DispatchResultWithPostInfo {
+			let who = ensure_signed(origin)?;
+			Self::do_prove_fraud(who, round, &proof)
+		}
 	}
 
 	#[pallet::view_functions]
 	impl<T: Config> Pallet<T> {
-		/// The open rounds that wait for `who`'s verdict, at most [`MAX_VIEWED_ROUNDS`], in no
-		/// particular order.
-		pub fn open_rounds_of_verifier(who: T::AccountId) -> Vec<ChallengeTask> {
-			Assignments::<T>::iter_key_prefix(who)
-				.take(MAX_VIEWED_ROUNDS)
-				.filter_map(|round| Rounds::<T>::get(round).map(|round| round.task))
-				.collect()
+		/// The open rounds that wait for something from `who` or will, at most [`MAX_VIEWED_ROUNDS`]: those
+		/// to be sealed first, then those to be revealed.
+		pub fn open_rounds_of_verifier(who: T::AccountId) -> Vec<Assignment> {
+			let now = T::Clock::now();
+			let mut waiting: Vec<_> = Assignments::<T>::iter_key_prefix(&who)
+				.filter_map(|round| {
+					let round = Rounds::<T>::get(round)?;
+					let phase = round.phase(&who, now)?;
+					Some(Assignment { task: round.task, phase })
+				})
+				.collect();
+			// What has to be done first.
+			waiting.sort_by_key(|assignment| match assignment.phase {
+				AssignmentPhase::Seal => (0, assignment.task.deadline),
+				AssignmentPhase::Reveal { until } => (1, until),
+				AssignmentPhase::Wait => (2, assignment.task.deadline),
+			});
+			waiting.truncate(MAX_VIEWED_ROUNDS);
+			waiting
+		}
+
+		/// Whether the operator of a device may ask for a round of it now.
+		pub fn may_request_challenge(device: DeviceId) -> bool {
+			Self::requestable(device).is_ok()
 		}
 
 		/// The score of a device, if it counts now.

@@ -1,20 +1,24 @@
 use crate::{self as pallet_challenges, *};
 use armature_primitives::{
-	challenge::{ChallengeFailure, Verdict},
-	device::{DeviceInfo, DeviceStatus, SiteInfo},
+	challenge::{ChallengeCommit, ChallengeFailure, Verdict},
+	device::{DeviceInfo, DeviceStatus, SiteInfo, Tier},
 	ed25519,
+	energy::{BreakEven, Placement, QuoteError},
 	service::ServiceAddress,
+	signing::{device_payload, Domain},
 	telemetry::{PowerReading, PowerSource},
-	traits::{DeviceInspect, PowerSink},
-	Balance, DeviceId, MilliWatts, Moment, Ppm, RoundId, SiteId, H256,
+	traits::{DeviceInspect, DeviceLifecycle, EnergyInspect, PowerSink},
+	Balance, DeviceId, MilliWatts, Moment, Ppm, RegionId, RoundId, SiteId, H256,
 };
+use armature_verifier::challenge::{task_hash, verdict::seal};
 use codec::Encode;
 use frame_support::{
 	assert_ok, derive_impl, parameter_types,
-	traits::{ConstU128, ConstU32, Hooks, Randomness, Time},
+	traits::{ConstU128, ConstU32, Hooks, OnUnbalanced, Randomness, Time, UnfilteredDispatchable},
 	weights::Weight,
 };
-use sp_runtime::BuildStorage;
+use sp_core::Pair as _;
+use sp_runtime::{BuildStorage, DispatchResult};
 use std::collections::BTreeMap;
 
 pub(crate) type AccountId = u64;
@@ -67,6 +71,54 @@ parameter_types! {
 		BTreeMap::new();
 	/// What `PowerSink` was told.
 	pub static PowerLog: Vec<(DeviceId, PowerReading)> = Vec::new();
+	/// What every site's circuit carries.
+	pub static PowerCap: MilliWatts = MilliWatts(1_000_000);
+	/// What devices draw at the wall, where it is known.
+	pub static WallPower: BTreeMap<DeviceId, MilliWatts> = BTreeMap::new();
+	/// Slashed devices and shares.
+	pub static SlashLog: Vec<(DeviceId, Ppm)> = Vec::new();
+	/// What penalties took.
+	pub static Burnt: Balance = 0;
+	/// Protocol fees.
+	pub const PotAccount: AccountId = POT;
+}
+
+/// Drops what it is given, which burns it, and remembers the sum.
+pub struct MockBurn;
+
+impl OnUnbalanced<CreditOf<Test>> for MockBurn {
+	fn on_nonzero_unbalanced(credit: CreditOf<Test>) {
+		use frame_support::traits::Imbalance;
+		Burnt::mutate(|sum| *sum += credit.peek());
+	}
+}
+
+pub struct MockLifecycle;
+
+impl DeviceLifecycle for MockLifecycle {
+	fn on_attested(_: DeviceId, _: Tier) {}
+	fn on_attestation_lost(_: DeviceId) {}
+	fn on_alive(_: DeviceId) {}
+	fn on_suspect(_: DeviceId) {}
+	fn on_offline(_: DeviceId) {}
+	fn on_profitability(_: DeviceId, _: bool) {}
+	/// Every device has bonded [`DEVICE_BOND`].
+	fn slash(device: DeviceId, share: Ppm) -> Balance {
+		SlashLog::mutate(|log| log.push((device, share)));
+		set_status(device.0, DeviceStatus::Jailed);
+		DEVICE_BOND * Balance::from(share.0) / 1_000_000
+	}
+}
+
+pub struct MockEnergy;
+
+impl EnergyInspect for MockEnergy {
+	fn quote(_: DeviceId, _: Placement) -> Result<BreakEven, QuoteError> {
+		Err(QuoteError::NoPower)
+	}
+	fn wall_power(device: DeviceId, _: u16) -> Result<MilliWatts, QuoteError> {
+		WallPower::get().get(&device).copied().ok_or(QuoteError::NoPower)
+	}
 }
 
 pub struct MockClock;
@@ -86,7 +138,12 @@ impl DeviceInspect<AccountId> for MockDevices {
 	}
 
 	fn site(_: SiteId) -> Option<SiteInfo<AccountId>> {
-		None
+		Some(SiteInfo {
+			provider: 0,
+			region: RegionId(0),
+			power_cap: PowerCap::get(),
+			pue: Ppm::ONE,
+		})
 	}
 
 	fn may_operate(who: &AccountId, device: DeviceId) -> bool {
@@ -117,12 +174,16 @@ impl Randomness<H256, u64> for MockRandomness {
 impl Config for Test {
 	type Currency = Balances;
 	type Devices = MockDevices;
+	type Energy = MockEnergy;
+	type Lifecycle = MockLifecycle;
+	type OnSlash = MockBurn;
+	type PayFrom = PotAccount;
 	type Power = MockPower;
 	type Randomness = MockRandomness;
 	type Clock = MockClock;
 	type AdminOrigin = frame_system::EnsureRoot<AccountId>;
 	type MaxVerifiers = ConstU32<7>;
-	type MaxRoundsPerBlock = ConstU32<4>;
+	type MaxRoundsPerBlock = ConstU32<16>;
 	type MaxVerdictsPerCall = ConstU32<8>;
 	type WeightInfo = ();
 	#[cfg(feature = "runtime-benchmarks")]
@@ -152,32 +213,68 @@ impl armature_primitives::traits::BenchmarkDevices<AccountId> for BenchHelper {
 	}
 }
 
+#[cfg(feature = "runtime-benchmarks")]
+impl armature_primitives::traits::BenchmarkClock for BenchHelper {
+	fn set_now(now: Moment) {
+		Now::set(now);
+	}
+}
+
 pub(crate) const BOND: Balance = 1_000;
 pub(crate) const FUNDS: Balance = 10_000;
+/// The account that verifiers are paid from, and what it begins with.
+pub(crate) const POT: AccountId = 9_999;
+pub(crate) const POT_FUNDS: Balance = 1_000_001;
+pub(crate) const DEVICE_BOND: Balance = 5_000;
+pub(crate) const FEE: Balance = 10;
+pub(crate) const PENALTY: Balance = 20;
+pub(crate) const DISPUTE_BOND: Balance = 500;
 pub(crate) const WINDOW: u64 = 60_000;
+pub(crate) const REVEAL: u64 = 30_000;
+pub(crate) const DISPUTE: u64 = 300_000;
 pub(crate) const MAX_AGE: u64 = 600_000;
 pub(crate) const UNBONDING: u64 = 120_000;
 /// Milliseconds of a block.
 pub(crate) const SLOT: u64 = 3_000;
 /// The operator of every device.
 pub(crate) const OPERATOR: AccountId = 50;
+/// What honest devices commit to.
+pub(crate) const ROOT: H256 = H256([7; 32]);
 
 pub(crate) fn parameters() -> Parameters {
 	Parameters {
 		round_interval_blocks: 5,
-		challenge_share: Ppm(500_000),
+		min_share: Ppm(100_000),
+		max_share: Ppm(500_000),
+		max_load: Ppm::ONE,
 		committee: 3,
+		distinct_networks: false,
 		window_millis: WINDOW,
+		reveal_millis: REVEAL,
+		dispute_millis: DISPUTE,
 		score_max_age_millis: MAX_AGE,
 		segments: 8,
 		steps_per_segment: 100,
 		verifier_bond: BOND,
 		verifier_unbonding_millis: UNBONDING,
+		verdict_fee: FEE,
+		verdict_penalty: PENALTY,
+		dispute_bond: DISPUTE_BOND,
+		fault_slash: Ppm(20_000),
+		fraud_slash: Ppm(100_000),
+		fraud_reward: 30,
 	}
 }
 
+/// Draws are so rare that none happens.
+pub(crate) fn without_draws(parameters: &mut Parameters) {
+	parameters.round_interval_blocks = u32::MAX;
+}
+
+/// An address in a network of its own.
 pub(crate) fn address(n: u8) -> ServiceAddress {
-	ServiceAddress::truncate_from(vec![b'/', n])
+	let text = format!("/ip4/203.{n}.113.1/tcp/30333");
+	ServiceAddress::truncate_from(text.into_bytes())
 }
 
 /// The account that owns a device.
@@ -185,9 +282,22 @@ pub(crate) fn provider(device: u32) -> AccountId {
 	100 + u64::from(device)
 }
 
+/// A device's key.
+pub(crate) fn pair(device: u32) -> ed25519::Pair {
+	ed25519::Pair::from_seed(&[device as u8 + 1; 32])
+}
+
+/// Its public half.
+pub(crate) fn key(device: u32) -> ed25519::Public {
+	pair(device).public()
+}
+
 pub(crate) fn put_device(device: u32, status: DeviceStatus) {
-	let key = ed25519::Public::from_raw([device as u8; 32]);
-	put_device_with(DeviceId(device), provider(device), status, 4 + device as u16, key);
+	put_device_of(provider(device), device, status);
+}
+
+pub(crate) fn put_device_of(owner: AccountId, device: u32, status: DeviceStatus) {
+	put_device_with(DeviceId(device), owner, status, 4 + device as u16, key(device));
 }
 
 pub(crate) fn put_device_with(
@@ -210,28 +320,90 @@ pub(crate) fn put_device_with(
 }
 
 pub(crate) fn set_status(device: u32, status: DeviceStatus) {
-	DeviceTable::mutate(|table| table.get_mut(&DeviceId(device)).unwrap().0.status = status);
+	DeviceTable::mutate(|table| {
+		if let Some((info, _)) = table.get_mut(&DeviceId(device)) {
+			info.status = status;
+		}
+	});
 }
 
-pub(crate) fn passed(elapsed_millis: u32, loaded: u32) -> Verdict {
-	let power = PowerReading {
+pub(crate) fn power(loaded: u32) -> PowerReading {
+	PowerReading {
 		idle: MilliWatts(loaded / 4),
 		loaded: MilliWatts(loaded),
 		source: PowerSource::BoardSensor,
 		error: Ppm(50_000),
-	};
-	Verdict::Passed { elapsed_millis, power }
+	}
+}
+
+/// What the device of a round signs.
+pub(crate) fn sign(round: &RoundOf<Test>, root: H256, power: PowerReading) -> ed25519::Signature {
+	let commit = ChallengeCommit { task: task_hash(&round.task), root, power };
+	let domain = Domain::ChallengeCommit;
+	let payload = device_payload(domain, &System::block_hash(0), round.task.device, &commit);
+	pair(round.task.device.0).sign(&payload)
+}
+
+pub(crate) fn passed_under(round: &RoundOf<Test>, elapsed_millis: u32, root: H256) -> Verdict {
+	let power = power(80);
+	let signature = sign(round, root, power);
+	Verdict::Passed { elapsed_millis, power, root, signature }
+}
+
+pub(crate) fn passed(round: &RoundOf<Test>, elapsed_millis: u32, loaded: u32) -> Verdict {
+	let power = power(loaded);
+	let signature = sign(round, ROOT, power);
+	Verdict::Passed { elapsed_millis, power, root: ROOT, signature }
 }
 
 pub(crate) const FAILED: Verdict = Verdict::Failed { reason: ChallengeFailure::WrongResult };
 
-pub(crate) fn post(who: AccountId, items: &[(RoundId, Verdict)]) -> sp_runtime::DispatchResult {
+/// The salt of every verdict of a verifier.
+pub(crate) fn salt(who: AccountId) -> H256 {
+	H256::from_low_u64_be(who)
+}
+
+fn call(who: AccountId, call: Call<Test>) -> DispatchResult {
 	use frame_support::dispatch::GetDispatchInfo;
-	use sp_runtime::traits::Dispatchable;
-	let verdicts = items.to_vec().try_into().unwrap();
-	let call = RuntimeCall::Challenges(Call::post_verdicts { verdicts });
+	let call = RuntimeCall::Challenges(call);
 	assert!(call.get_dispatch_info().call_weight.all_gt(Weight::zero()));
-	call.dispatch(RuntimeOrigin::signed(who)).map(|_| ()).map_err(|e| e.error)
+	call.dispatch_bypass_filter(RuntimeOrigin::signed(who))
+		.map(|_| ())
+		.map_err(|e| e.error)
+}
+
+pub(crate) fn seal_all(who: AccountId, items: &[(RoundId, Verdict)]) -> DispatchResult {
+	let seals = items.iter().map(|(id, verdict)| (*id, seal(*id, &who, verdict, &salt(who))));
+	call(who, Call::seal_verdicts { seals: seals.collect::<Vec<_>>().try_into().unwrap() })
+}
+
+pub(crate) fn reveal_all(who: AccountId, items: &[(RoundId, Verdict)]) -> DispatchResult {
+	let reveals = items.iter().map(|(id, verdict)| (*id, *verdict, salt(who)));
+	call(who, Call::reveal_verdicts { reveals: reveals.collect::<Vec<_>>().try_into().unwrap() })
+}
+
+pub(crate) fn seal_one(who: AccountId, id: RoundId, verdict: Verdict) -> DispatchResult {
+	seal_all(who, &[(id, verdict)])
+}
+
+pub(crate) fn reveal_one(who: AccountId, id: RoundId, verdict: Verdict) -> DispatchResult {
+	reveal_all(who, &[(id, verdict)])
+}
+
+/// The committee of a round.
+pub(crate) fn seats(round: &RoundOf<Test>) -> Vec<AccountId> {
+	round.seats.iter().map(|seat| seat.verifier).collect()
+}
+
+/// Seals and reveals a verdict of each member, in the order of the seats.
+pub(crate) fn judge(round: &RoundOf<Test>, verdicts: &[Verdict]) {
+	let id = round.task.round;
+	for (who, verdict) in seats(round).into_iter().zip(verdicts) {
+		assert_ok!(seal_one(who, id, *verdict));
+	}
+	for (who, verdict) in seats(round).into_iter().zip(verdicts) {
+		assert_ok!(reveal_one(who, id, *verdict));
+	}
 }
 
 /// Runs blocks up to and including `block`: the hooks with the clock where a runtime has it.
@@ -274,23 +446,43 @@ pub(crate) fn round_of(device: u32) -> Option<RoundOf<Test>> {
 	OpenRounds::<Test>::get(DeviceId(device)).map(|id| Rounds::<Test>::get(id).unwrap())
 }
 
-/// Posts the same verdict of every seat still missing.
-pub(crate) fn settle(device: u32, verdict: Verdict) {
-	let round = round_of(device).unwrap();
-	for seat in round.seats.iter().filter(|seat| seat.verdict.is_none()) {
-		assert_ok!(post(seat.verifier, &[(round.task.round, verdict)]));
-	}
+/// Ends the open round of a device with the same verdict of the whole committee.
+pub(crate) fn settle(device: u32, verdict: impl Fn(&RoundOf<Test>) -> Verdict) {
+	let round = round_of(device).expect("it has an open round");
+	let verdict = verdict(&round);
+	judge(&round, &vec![verdict; round.seats.len()]);
+}
+
+/// A verdict for [`settle`].
+pub(crate) fn pass(elapsed_millis: u32) -> impl Fn(&RoundOf<Test>) -> Verdict {
+	move |round| passed(round, elapsed_millis, 80)
+}
+
+/// A verdict for [`settle`].
+pub(crate) fn fail(_: &RoundOf<Test>) -> Verdict {
+	FAILED
+}
+
+/// Opens a round of a device now, whatever else there is.
+pub(crate) fn surprise(device: u32) -> RoundOf<Test> {
+	let beacon = Challenges::advance_beacon();
+	let block = System::block_number();
+	let context = Challenges::draw_context(block, beacon, Now::get()).expect("there are verifiers");
+	let info = DeviceTable::get()[&DeviceId(device)].0.clone();
+	assert!(Challenges::open_round(&context, DeviceId(device), &info));
+	round_of(device).expect("just opened")
 }
 
 pub(crate) struct ExtBuilder {
 	devices: u32,
 	verifiers: u64,
+	pot: Balance,
 	parameters: Parameters,
 }
 
 impl Default for ExtBuilder {
 	fn default() -> Self {
-		Self { devices: 2, verifiers: 4, parameters: parameters() }
+		Self { devices: 2, verifiers: 4, pot: POT_FUNDS, parameters: parameters() }
 	}
 }
 
@@ -307,6 +499,12 @@ impl ExtBuilder {
 		self
 	}
 
+	/// What there is to pay verifiers with.
+	pub(crate) fn pot(mut self, funds: Balance) -> Self {
+		self.pot = funds;
+		self
+	}
+
 	pub(crate) fn parameters(mut self, change: impl FnOnce(&mut Parameters)) -> Self {
 		change(&mut self.parameters);
 		self
@@ -317,9 +515,13 @@ impl ExtBuilder {
 		Entropy::set(0);
 		DeviceTable::set(BTreeMap::new());
 		PowerLog::set(Vec::new());
+		PowerCap::set(MilliWatts(1_000_000));
+		WallPower::set(BTreeMap::new());
+		SlashLog::set(Vec::new());
+		Burnt::set(0);
 		let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
 		pallet_balances::GenesisConfig::<Test> {
-			balances: (1..=20).map(|who| (who, FUNDS)).collect(),
+			balances: (1..=20).map(|who| (who, FUNDS)).chain([(POT, self.pot)]).collect(),
 			..Default::default()
 		}
 		.assimilate_storage(&mut storage)
@@ -357,5 +559,9 @@ impl ExtBuilder {
 
 #[cfg(feature = "runtime-benchmarks")]
 pub(crate) fn new_bench_ext() -> sp_io::TestExternalities {
-	ExtBuilder::default().devices(0).verifiers(0).build()
+	let mut ext = ExtBuilder::default().devices(0).verifiers(0).build();
+	ext.register_extension(sp_keystore::KeystoreExt::new(
+		sp_keystore::testing::MemoryKeystore::new(),
+	));
+	ext
 }

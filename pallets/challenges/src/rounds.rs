@@ -1,218 +1,53 @@
-//! Drawing, opening and closing rounds.
+//! Opening, closing and forgetting rounds.
 
-use crate::{outcome::judge, pallet::*, types::*, weights::WeightInfo};
+use crate::{draw::DrawContext, pallet::*, types::*, verifiers::Credited, weights::WeightInfo};
 use alloc::vec::Vec;
 use armature_primitives::{
-	challenge::ChallengeTask,
-	device::{DeviceInfo, DeviceStatus},
-	traits::{DeviceInspect, PowerSink},
+	challenge::{ChallengeTask, Verdict},
+	device::{DeviceInfo, Performance},
+	traits::PowerSink,
 	DeviceId, Moment, Ppm, RoundId, H256,
 };
-use codec::Encode;
-use frame_support::{
-	traits::{Get, Randomness, Time},
-	weights::{Weight, WeightMeter},
-	BoundedVec,
+use armature_verifier::challenge::{
+	steps_per_second_per_lane,
+	verdict::{conclude, Conclusion, Standing},
 };
-use frame_system::pallet_prelude::BlockNumberFor;
-use sp_runtime::traits::{SaturatedConversion, Saturating, Zero};
-
-/// What all rounds of one block share.
-pub(crate) struct DrawContext<T: Config> {
-	pub(crate) parameters: Parameters,
-	pub(crate) verifiers: ActiveVerifiersOf<T>,
-	pub(crate) randomness: H256,
-	pub(crate) block: BlockNumberFor<T>,
-	pub(crate) now: Moment,
-}
-
-/// Why a device is looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Cause {
-	/// Its request came up in the queue.
-	Request,
-	/// A draw passes over it.
-	Draw,
-}
-
-/// What became of a device that was looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Visit {
-	/// A round of it began.
-	Opened,
-	/// Nothing.
-	Passed,
-	/// It is gone, and forgotten.
-	Dropped,
-}
+use codec::Encode;
+use frame_support::{traits::Time, weights::WeightMeter, BoundedVec};
+use sp_runtime::traits::Saturating;
 
 impl<T: Config> Pallet<T> {
-	/// One block's part of the draw: at most `MaxRoundsPerBlock` devices, requests first. While a
-	/// draw runs, requests get no more than half, so that no flood of new devices
-	/// holds up the surprise rounds of the old ones.
-	pub(crate) fn draw_rounds(block: BlockNumberFor<T>) -> Weight {
-		let mut weight = T::WeightInfo::draw_base();
-		let Some(context) = Self::draw_context(block, T::Clock::now()) else { return weight };
-		let budget = T::MaxRoundsPerBlock::get();
-		let drawing = CurrentDraw::<T>::exists();
-		let for_requests = if drawing { budget / 2 } else { budget };
-
-		let mut visit = |device, cause| {
-			weight.saturating_accrue(match Self::visit(&context, device, cause) {
-				Visit::Opened => T::WeightInfo::open_round(),
-				Visit::Passed => T::WeightInfo::visit_candidate(),
-				Visit::Dropped => T::WeightInfo::drop_candidate(),
-			});
-		};
-		let requested = Self::dequeue(for_requests);
-		let left = budget.saturating_sub(requested.len().saturated_into());
-		for device in requested {
-			visit(device, Cause::Request);
-		}
-		if drawing {
-			for device in Self::advance_draw(left) {
-				visit(device, Cause::Draw);
-			}
-		}
-		weight
-	}
-
-	/// What this block's rounds share; `None` when the block draws none. Starts a draw when one is
-	/// due. One that takes longer than the interval is followed by the next at the next multiple.
-	pub(crate) fn draw_context(block: BlockNumberFor<T>, now: Moment) -> Option<DrawContext<T>> {
-		// Before the first timestamp there is no time from which a deadline could run.
-		if now == 0 {
-			return None;
-		}
-		let parameters = Params::<T>::get();
-		let interval: BlockNumberFor<T> = parameters.round_interval_blocks.into();
-		let due = !interval.is_zero() && (block % interval).is_zero();
-		if due && !CurrentDraw::<T>::exists() && Enrolments::<T>::count() > 0 {
-			CurrentDraw::<T>::put(Draw::default());
-		}
-		let ends = QueueEnds::<T>::get();
-		if !CurrentDraw::<T>::exists() && ends.head == ends.tail {
-			return None;
-		}
-		let verifiers = ActiveVerifiers::<T>::get();
-		if verifiers.is_empty() {
-			Self::note_no_verifiers(&parameters, block);
-			return None;
-		}
-		let subject = (b"armature/challenge", frame_system::Pallet::<T>::parent_hash()).encode();
-		let (randomness, _) = T::Randomness::random(&subject);
-		Some(DrawContext { parameters, verifiers, randomness, block, now })
-	}
-
-	/// Takes up to `limit` devices from the front of the queue.
-	pub(crate) fn dequeue(limit: u32) -> Vec<DeviceId> {
-		let ends = QueueEnds::<T>::get();
-		let head = ends.tail.min(ends.head.saturating_add(u64::from(limit)));
-		if head == ends.head {
-			return Vec::new();
-		}
-		QueueEnds::<T>::put(QueueBounds { head, ..ends });
-		(ends.head..head).filter_map(Queue::<T>::take).collect()
-	}
-
-	/// The next `limit` devices of the running draw; ends it at the end of the ring.
-	pub(crate) fn advance_draw(limit: u32) -> Vec<DeviceId> {
-		let Some(draw) = CurrentDraw::<T>::get() else { return Vec::new() };
-		let ring = match draw.cursor {
-			Some(device) => Enrolments::<T>::iter_from(Enrolments::<T>::hashed_key_for(device)),
-			None => Enrolments::<T>::iter(),
-		};
-		let devices: Vec<_> = ring.map(|(device, _)| device).take(limit.saturated_into()).collect();
-		match devices.last() {
-			Some(last) if devices.len() == limit.saturated_into::<usize>() => {
-				CurrentDraw::<T>::put(Draw { cursor: Some(*last) })
-			},
-			_ => CurrentDraw::<T>::kill(),
-		}
-		devices
-	}
-
-	/// Looks at one device and opens a round if it is due.
-	pub(crate) fn visit(context: &DrawContext<T>, device: DeviceId, cause: Cause) -> Visit {
-		let Some(mut record) = Enrolments::<T>::get(device) else { return Visit::Passed };
-		if cause == Cause::Request {
-			// A device that left and came back can have an old entry in the queue.
-			if !record.queued {
-				return Visit::Passed;
-			}
-			record.queued = false;
-			Enrolments::<T>::insert(device, &record);
-		}
-		let gone = [DeviceStatus::Jailed, DeviceStatus::Retired];
-		let info = match T::Devices::device(device) {
-			Some(info) if !gone.contains(&info.status) => info,
-			_ => {
-				Self::unenrol(device);
-				return Visit::Dropped;
-			},
-		};
-		let due = !OpenRounds::<T>::contains_key(device)
-			&& match cause {
-				Cause::Request => Self::may_request(info.status),
-				Cause::Draw => {
-					Self::may_draw(info.status) && Self::is_drawn(context, device, &record)
-				},
-			};
-		if due && Self::open_round(context, device, &info) {
-			Visit::Opened
-		} else {
-			Visit::Passed
-		}
-	}
-
-	/// Whether a draw hits the device: always when its score ran out through no failure of its
-	/// own, else with the probability of the parameters.
-	fn is_drawn(context: &DrawContext<T>, device: DeviceId, record: &EnrolmentRecord) -> bool {
-		let scored = Self::valid_performance(&context.parameters, device, context.now).is_some();
-		if !scored && record.failures == 0 {
-			return true;
-		}
-		let lot = (b"chlp", context.randomness, device, context.block)
-			.using_encoded(sp_io::hashing::blake2_128);
-		// 64 random bits, scaled to the parts per million.
-		let point = (u128::from_le_bytes(lot) >> 64).saturating_mul(Ppm::ONE.0.into()) >> 64;
-		point < u128::from(context.parameters.challenge_share.0)
-	}
-
 	/// Opens a round of the device. Returns whether a committee could be found.
 	pub(crate) fn open_round(
 		context: &DrawContext<T>,
 		device: DeviceId,
 		info: &DeviceInfo<T::AccountId>,
 	) -> bool {
+		let parameters = &context.parameters;
 		let id = NextRound::<T>::get();
 		let Some(next) = id.next() else { return false };
 		let seed = H256(
-			(b"chl1", context.randomness, context.block, device, id)
+			(b"chl1", context.beacon, context.block, device, id)
 				.using_encoded(sp_io::hashing::blake2_256),
 		);
-		let size = usize::from(context.parameters.committee);
-		let verifiers: Vec<_> = Self::by_lot(seed, &context.verifiers)
-			.into_iter()
-			.filter(|who| who != &info.provider && !T::Devices::may_operate(who, device))
-			.take(size)
-			.collect();
-		if verifiers.is_empty() {
-			Self::note_no_verifiers(&context.parameters, context.block);
+		let verifiers = Self::committee(seed, parameters, &context.verifiers, device, info);
+		if verifiers.len() < parameters.quorum() {
+			Self::note_no_verifiers(parameters, context.block);
 			return false;
 		}
-		let deadline = context.now.saturating_add(context.parameters.window_millis);
-		let seats = verifiers.iter().cloned().map(|verifier| Seat { verifier, verdict: None });
+		let deadline = context.now.saturating_add(parameters.window_millis);
+		let seats = verifiers
+			.iter()
+			.cloned()
+			.map(|verifier| Seat { verifier, state: SeatState::Empty });
+		let cpu = parameters.cpu(info.lanes);
 		let round = Round {
-			task: ChallengeTask {
-				round: id,
-				device,
-				seed,
-				cpu: context.parameters.cpu(info.lanes),
-				deadline,
-			},
+			task: ChallengeTask { round: id, device, seed, cpu, deadline },
+			key: info.key,
 			seats: BoundedVec::truncate_from(seats.collect()),
 			opened_at: context.now,
+			reveal_until: deadline.saturating_add(parameters.reveal_millis),
+			proved: Proved::default(),
 		};
 		for seat in &round.seats {
 			Assignments::<T>::insert(&seat.verifier, id, ());
@@ -224,34 +59,8 @@ impl<T: Config> Pallet<T> {
 		true
 	}
 
-	/// The verifiers in an order that `seed` decides.
-	pub(crate) fn by_lot(seed: H256, verifiers: &[T::AccountId]) -> Vec<T::AccountId> {
-		let mut lots: Vec<_> = verifiers
-			.iter()
-			.map(|who| ((b"chlc", seed, who).using_encoded(sp_io::hashing::blake2_256), who))
-			.collect();
-		lots.sort();
-		lots.into_iter().map(|(_, who)| who.clone()).collect()
-	}
-
-	/// Says that a due round found no verifier, at most once per interval.
-	fn note_no_verifiers(parameters: &Parameters, block: BlockNumberFor<T>) {
-		let interval = parameters.round_interval_blocks.into();
-		if NoVerifiersAt::<T>::get().is_none_or(|last| block >= last.saturating_add(interval)) {
-			NoVerifiersAt::<T>::put(block);
-			Self::deposit_event(Event::NoVerifiers);
-		}
-	}
-
-	/// Forgets a device. An open round of it runs to its end.
-	pub(crate) fn unenrol(device: DeviceId) {
-		Enrolments::<T>::remove(device);
-		Performances::<T>::remove(device);
-		Self::deposit_event(Event::DeviceUnenrolled { device });
-	}
-
-	/// Closes rounds past their deadline, oldest first, as far as the meter allows. A round whose
-	/// window was shortened after it opened waits for the ones before it.
+	/// Closes rounds for which nothing can come any more, oldest first, as far as the meter allows. A
+	/// round whose windows were shortened after it opened waits for the ones before it.
 	pub(crate) fn close_expired(meter: &mut WeightMeter) {
 		if meter.try_consume(T::WeightInfo::close_base()).is_err() {
 			return;
@@ -262,7 +71,7 @@ impl<T: Config> Pallet<T> {
 		let mut oldest = first;
 		while oldest < next && meter.can_consume(T::WeightInfo::close_round()) {
 			match Rounds::<T>::get(oldest) {
-				Some(round) if round.task.deadline < now => {
+				Some(round) if round.reveal_until < now || round.is_complete(now) => {
 					meter.consume(T::WeightInfo::close_round());
 					Self::close_round(oldest, round, now);
 				},
@@ -279,18 +88,71 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Judges a round by the verdicts that came and removes it.
+	/// Forgets rounds in which no fraud can be proved any more, oldest first, as far as the meter
+	/// allows.
+	pub(crate) fn forget_ended(meter: &mut WeightMeter) {
+		if meter.try_consume(T::WeightInfo::close_base()).is_err() {
+			return;
+		}
+		let now = T::Clock::now();
+		let dispute = Params::<T>::get().dispute_millis;
+		let closed = OldestRound::<T>::get();
+		let first = OldestEnded::<T>::get();
+		let mut oldest = first;
+		while oldest < closed && meter.try_consume(T::WeightInfo::forget_round()).is_ok() {
+			match EndedRounds::<T>::get(oldest) {
+				Some(ended) if now <= ended.ended_at.saturating_add(dispute) => break,
+				Some(_) => EndedRounds::<T>::remove(oldest),
+				None => {},
+			}
+			oldest = RoundId(oldest.0.saturating_add(1));
+		}
+		if oldest != first {
+			OldestEnded::<T>::put(oldest);
+		}
+	}
+
+	/// Judges a round by the verdicts that were revealed, removes it, and pays and fines its
+	/// committee.
 	pub(crate) fn close_round(id: RoundId, round: RoundOf<T>, now: Moment) {
-		let device = round.task.device;
-		let verdicts = round.seats.iter().filter_map(|seat| seat.verdict).collect::<Vec<_>>();
-		let (outcome, power) = judge(&round.task, &verdicts, now);
+		let Round { task, key, seats, opened_at, proved, .. } = round;
+		let device = task.device;
+		let verdicts: Vec<Verdict> = seats
+			.iter()
+			.filter_map(|seat| match seat.state {
+				SeatState::Revealed(verdict) => Some(verdict),
+				SeatState::Empty | SeatState::Sealed(_) => None,
+			})
+			.collect();
+		let (conclusion, mut standings) = conclude(&verdicts, seats.len());
+		if proved.any() {
+			// Both who found it and who sampled elsewhere did their work.
+			standings.fill(Standing::Agrees);
+		}
 
 		Rounds::<T>::remove(id);
 		OpenRounds::<T>::remove(device);
-		for seat in round.seats.iter().filter(|seat| seat.verdict.is_none()) {
+		for seat in &seats {
 			Assignments::<T>::remove(&seat.verifier, id);
 		}
+		if seats.iter().any(|seat| seat.state != SeatState::Empty) {
+			EndedRounds::<T>::insert(id, EndedRound { task, key, ended_at: now, proved });
+		}
+		let outcome = match conclusion {
+			_ if proved.any() => failed_by(&verdicts),
+			Conclusion::Void => RoundOutcome::Void,
+			Conclusion::Failed { failed, posted } => RoundOutcome::Failed { failed, posted },
+			Conclusion::Passed { elapsed_millis, .. } => {
+				let performance = Performance {
+					steps_per_second_per_lane: steps_per_second_per_lane(&task, elapsed_millis),
+					lanes: task.cpu.lanes,
+					measured_at: now,
+				};
+				RoundOutcome::Passed { performance }
+			},
+		};
 		Self::deposit_event(Event::RoundClosed { round: id, device, outcome });
+		Self::credit_committee(id, &seats, standings);
 
 		// A device that left meanwhile keeps no score.
 		let Some(mut record) = Enrolments::<T>::get(device) else { return };
@@ -299,17 +161,98 @@ impl<T: Config> Pallet<T> {
 			RoundOutcome::Passed { performance } => {
 				record.failures = 0;
 				Performances::<T>::insert(device, performance);
+				Self::adapt_share(&record.owner, true);
 				Self::deposit_event(Event::PerformanceUpdated { device, performance });
 			},
 			RoundOutcome::Failed { .. } => {
 				record.failures.saturating_inc();
 				Performances::<T>::remove(device);
+				Self::adapt_share(&record.owner, false);
 			},
 			RoundOutcome::Void => {},
 		}
-		Enrolments::<T>::insert(device, record);
-		if let Some(power) = power {
+		if let (Conclusion::Passed { elapsed_millis, power }, false) = (conclusion, proved.any()) {
+			let max_load = Params::<T>::get().max_load;
+			let group = Self::largest_group();
+			Self::change_owner(&record.owner, |owner| {
+				let worked = elapsed_of_all(elapsed_millis, group, owner.devices);
+				let until = rest_until(opened_at, worked, max_load);
+				owner.rests_until = owner.rests_until.max(until);
+			});
 			T::Power::on_power(device, power);
 		}
+		Enrolments::<T>::insert(device, record);
+	}
+
+	/// Enters the end of a round into its verifiers' records. Where no more than half have sealed, none
+	/// is fined for not having done so, and where nobody has revealed anything, none for that: the chain
+	/// stood still, or whatever else kept many from it.
+	fn credit_committee(id: RoundId, seats: &[Seat<T::AccountId>], standings: Vec<Standing>) {
+		let parameters = Params::<T>::get();
+		let fee = Self::affordable_fee(&parameters);
+		let empty = seats.iter().filter(|seat| seat.state == SeatState::Empty).count();
+		let outage = empty.saturating_mul(2) >= seats.len();
+		let silence = standings.is_empty();
+		let mut standings = standings.into_iter();
+		for seat in seats {
+			let credit = match seat.state {
+				SeatState::Empty if outage => continue,
+				SeatState::Sealed(_) if silence => continue,
+				SeatState::Empty => Credited::Missed { fine: fee },
+				SeatState::Sealed(_) => Credited::Unrevealed { fine: parameters.verdict_penalty },
+				SeatState::Revealed(_) => match standings.next() {
+					Some(Standing::Agrees) => Credited::Agreed { fee },
+					Some(Standing::Differs) | None => Credited::Differed,
+				},
+			};
+			Self::credit(&seat.verifier, id, credit);
+		}
+	}
+}
+
+/// The outcome of a round in which a fraud was proved.
+fn failed_by(verdicts: &[Verdict]) -> RoundOutcome {
+	let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+	let failed = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Failed { .. }));
+	RoundOutcome::Failed { failed: count(failed.count()), posted: count(verdicts.len()) }
+}
+
+/// What a round of `group` devices at most takes of the time of each of all `devices`, on average,
+/// rounded up.
+fn elapsed_of_all(elapsed_millis: u32, group: u32, devices: u32) -> u32 {
+	let (elapsed, group) = (u64::from(elapsed_millis), u64::from(group.min(devices)));
+	let of_each = elapsed.saturating_mul(group).div_ceil(u64::from(devices).max(1));
+	u32::try_from(of_each).unwrap_or(u32::MAX)
+}
+
+/// When a device that worked for `elapsed_millis` from `opened_at` on may be drawn again: when that
+/// is `max_load` of the time since.
+fn rest_until(opened_at: Moment, elapsed_millis: u32, max_load: Ppm) -> Moment {
+	let scaled = u64::from(elapsed_millis).saturating_mul(Ppm::ONE.0.into());
+	let rest = scaled.div_ceil(u64::from(max_load.0).max(1));
+	opened_at.saturating_add(rest)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn devices_that_were_not_started_should_share_the_rest() {
+		assert_eq!(elapsed_of_all(10_000, 7, 1), 10_000);
+		assert_eq!(elapsed_of_all(10_000, 7, 7), 10_000);
+		assert_eq!(elapsed_of_all(10_000, 7, 8), 8_750);
+		assert_eq!(elapsed_of_all(10_000, 7, 1_000), 70);
+		assert_eq!(elapsed_of_all(1, 7, 1_000), 1);
+		assert_eq!(elapsed_of_all(u32::MAX, 7, 7), u32::MAX);
+	}
+
+	#[test]
+	fn rest_should_keep_the_load_to_its_share() {
+		// Ten seconds at one hundredth: a thousand seconds.
+		assert_eq!(rest_until(5_000, 10_000, Ppm(10_000)), 1_005_000);
+		assert_eq!(rest_until(0, 1, Ppm(300_000)), 4);
+		assert_eq!(rest_until(7, 100, Ppm::ONE), 107);
+		assert_eq!(rest_until(u64::MAX - 1, u32::MAX, Ppm(1)), u64::MAX);
 	}
 }

@@ -3,27 +3,34 @@
 #![cfg(any(feature = "try-runtime", test))]
 
 use crate::{pallet::*, types::*};
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
+use armature_primitives::service::Network;
 use armature_verifier::challenge::checkpoints;
 use frame_support::{ensure, traits::fungible::hold::Inspect};
 use sp_runtime::TryRuntimeError;
 
 impl<T: Config> Pallet<T> {
-	/// 1. Active verifiers are, once each, the registered ones that have not retired.
-	/// 2. Each verifier's recorded bond is what is on hold for it.
+	/// 1. Active verifiers are, once each and in the network of their address, the registered ones that
+	///    have not retired.
+	/// 2. Each verifier's recorded bond is what is on hold for it, not more than it bonded, and at least
+	///    half of that while it is active.
 	/// 3. A round is between the closing cursor and the next id, its committee is not empty and
-	///    distinct, a verdict is missing, its task is within the verifier's caps, and its device
-	///    points to it.
+	///    distinct, its task is within the verifier's caps, and its device points to it.
 	/// 4. Nothing else is a device's open round.
-	/// 5. Assignments are exactly the seats without a verdict.
-	/// 6. The queue has an entry at each place between its ends and nowhere else, and a device is
-	///    marked as queued only with an entry.
+	/// 5. Assignments are exactly the seats that have not revealed a verdict.
+	/// 6. The queue has an entry at each place between its ends and nowhere else, and what waits for an
+	///    owner is a device of its own with an entry.
 	/// 7. Only enrolled devices have a score, and every score is above zero.
 	/// 8. The parameters are valid.
+	/// 9. Owners are exactly those of enrolled devices, with as many as they have, and listed without a
+	///    hole.
+	/// 10. Ended rounds are at or after the forgetting cursor, before the next id, and not open.
+	/// 11. What all verifiers have earned is the sum of what each has.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		Self::try_state_verifiers()?;
 		Self::try_state_rounds()?;
 		Self::try_state_queue()?;
+		Self::try_state_owners()?;
 		for (device, score) in Performances::<T>::iter() {
 			ensure!(Enrolments::<T>::contains_key(device), "7: score of a stranger");
 			ensure!(score.steps_per_second_per_lane > 0 && score.lanes > 0, "7: empty score");
@@ -34,17 +41,24 @@ impl<T: Config> Pallet<T> {
 
 	fn try_state_verifiers() -> Result<(), TryRuntimeError> {
 		let active = ActiveVerifiers::<T>::get();
-		let distinct: BTreeSet<_> = active.iter().collect();
-		ensure!(distinct.len() == active.len(), "1: a verifier is active twice");
+		let networks: BTreeMap<_, _> =
+			active.iter().map(|active| (&active.who, &active.network)).collect();
+		ensure!(networks.len() == active.len(), "1: a verifier is active twice");
 		let mut serving = 0usize;
+		let mut earned = 0u128;
 		for (who, record) in Verifiers::<T>::iter() {
 			if record.retired_at.is_none() {
 				serving = serving.saturating_add(1);
-				ensure!(distinct.contains(&who), "1: a serving verifier is not active");
+				let network = Network::of(&record.address);
+				ensure!(networks.get(&who) == Some(&&network), "1: a verifier is not active");
+				ensure!(record.bond >= record.bonded.div_ceil(2), "2: too little bond");
 			}
 			let held = T::Currency::balance_on_hold(&HoldReason::VerifierBond.into(), &who);
 			ensure!(held == record.bond, "2: bond and hold differ");
+			ensure!(record.bond <= record.bonded, "2: more held than bonded");
+			earned = earned.saturating_add(record.earned);
 		}
+		ensure!(earned == TotalEarned::<T>::get(), "11: earnings do not add up");
 		ensure!(serving == active.len(), "1: an active verifier does not serve");
 		Ok(())
 	}
@@ -59,7 +73,7 @@ impl<T: Config> Pallet<T> {
 			ensure!(oldest <= id && id < next, "3: round outside its range");
 			ensure!(round.task.round == id, "3: round under a wrong id");
 			ensure!(!round.seats.is_empty() && round.is_distinct(), "3: bad committee");
-			ensure!(!round.is_complete(), "3: complete round is open");
+			ensure!(round.task.deadline < round.reveal_until, "3: no time to reveal");
 			ensure!(checkpoints(&round.task.cpu).is_ok(), "3: task out of bounds");
 			ensure!(
 				OpenRounds::<T>::get(round.task.device) == Some(id),
@@ -67,7 +81,8 @@ impl<T: Config> Pallet<T> {
 			);
 			for seat in round.seats.iter() {
 				let assigned = Assignments::<T>::contains_key(&seat.verifier, id);
-				ensure!(assigned == seat.verdict.is_none(), "5: seat and assignment differ");
+				let revealed = matches!(seat.state, SeatState::Revealed(_));
+				ensure!(assigned != revealed, "5: seat and assignment differ");
 				ensure!(
 					!assigned || Verifiers::<T>::contains_key(&seat.verifier),
 					"5: assigned to no verifier"
@@ -77,6 +92,11 @@ impl<T: Config> Pallet<T> {
 		}
 		ensure!(OpenRounds::<T>::iter().count() == rounds, "4: a device's round is not open");
 		ensure!(Assignments::<T>::iter().count() == missing, "5: an assignment without a seat");
+		for (id, ended) in EndedRounds::<T>::iter() {
+			ensure!(OldestEnded::<T>::get() <= id && id < next, "10: ended round out of range");
+			ensure!(ended.task.round == id, "10: ended round under a wrong id");
+			ensure!(!Rounds::<T>::contains_key(id), "10: ended round is open");
+		}
 		Ok(())
 	}
 
@@ -91,8 +111,38 @@ impl<T: Config> Pallet<T> {
 			waiting.insert(device);
 		}
 		ensure!(entries == ends.tail.saturating_sub(ends.head), "6: hole in the queue");
-		for (device, EnrolmentRecord { queued, .. }) in Enrolments::<T>::iter() {
-			ensure!(!queued || waiting.contains(&device), "6: queued without an entry");
+		for (owner, OwnerRecord { queued, .. }) in Owners::<T>::iter() {
+			let Some(device) = queued else { continue };
+			ensure!(waiting.contains(&device), "6: queued without an entry");
+			let record = Enrolments::<T>::get(device);
+			ensure!(
+				record.is_some_and(|record| record.owner == owner),
+				"6: another one's device is queued"
+			);
+		}
+		Ok(())
+	}
+
+	fn try_state_owners() -> Result<(), TryRuntimeError> {
+		let mut counted = BTreeMap::<T::AccountId, u32>::new();
+		for (device, record) in Enrolments::<T>::iter() {
+			ensure!(
+				OwnedDevices::<T>::get(&record.owner, record.place) == Some(device),
+				"9: a device not in its place"
+			);
+			let count = counted.entry(record.owner).or_default();
+			*count = count.saturating_add(1);
+		}
+		let entries: u32 = counted.values().sum();
+		ensure!(
+			u32::try_from(OwnedDevices::<T>::iter().count()) == Ok(entries),
+			"9: an owner has a device that is not enrolled"
+		);
+		ensure!(Owners::<T>::iter().count() == counted.len(), "9: an owner of nothing");
+		ensure!(OwnerIndex::<T>::iter().count() == counted.len(), "9: a place too many");
+		for (owner, record) in Owners::<T>::iter() {
+			ensure!(counted.get(&owner) == Some(&record.devices), "9: a wrong count");
+			ensure!(OwnerIndex::<T>::get(record.index) == Some(owner), "9: not in its place");
 		}
 		Ok(())
 	}

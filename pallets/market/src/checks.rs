@@ -12,9 +12,6 @@ use armature_primitives::{
 	Balance, DeviceId, MilliWatts, Moment, Ppm,
 };
 
-/// Percent of a site's cap that running work may draw: the continuous-load rule of circuits.
-pub const SITE_LOAD_PERCENT: u64 = 80;
-
 /// Lanes that a lease keeps busy.
 pub const LANES_PER_LEASE: u16 = 1;
 
@@ -38,12 +35,6 @@ pub(crate) struct Load {
 	pub(crate) busy: bool,
 	/// Power reserved at its site.
 	pub(crate) reserved: MilliWatts,
-}
-
-/// The part of a site's cap that running work may draw.
-pub(crate) fn site_limit(cap: MilliWatts) -> MilliWatts {
-	let limit = u64::from(cap.0).saturating_mul(SITE_LOAD_PERCENT).checked_div(100);
-	MilliWatts(limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(cap.0))
 }
 
 /// How far through the checks a refusal got.
@@ -146,7 +137,7 @@ impl<T: Config> Pallet<T> {
 			return Err(RefusalReason::TooSlow { needs_millis });
 		}
 		let needs = candidate.power.map_err(|error| RefusalReason::NoQuote { error })?;
-		let limit = site_limit(site.power_cap);
+		let limit = site.power_cap.continuous();
 		if u64::from(load.reserved.0).saturating_add(u64::from(needs.0)) > u64::from(limit.0) {
 			return Err(RefusalReason::SitePower { in_use: load.reserved, needs, limit });
 		}

@@ -20,7 +20,7 @@ mod mock;
 #[cfg(test)]
 mod tests;
 
-pub use checks::{LANES_PER_LEASE, SITE_LOAD_PERCENT};
+pub use checks::LANES_PER_LEASE;
 pub use matcher::{Greedy, MatchAlgorithm};
 pub use pallet::*;
 pub use types::{Agreement, ExplainError, MatchedOrder, OpenOrder, OrderStatus, Parameters};

@@ -78,9 +78,13 @@ impl pallet_challenges::Config for Runtime {
 	type Clock = Timestamp;
 	type Currency = Balances;
 	type Devices = Devices;
+	type Energy = Energy;
+	type Lifecycle = Devices;
 	type MaxRoundsPerBlock = ConstU32<32>;
 	type MaxVerdictsPerCall = ConstU32<32>;
 	type MaxVerifiers = ConstU32<256>;
+	type OnSlash = Burn;
+	type PayFrom = FeeAccount;
 	type Power = Energy;
 	type Randomness = BlockRandomness;
 	type WeightInfo = pallet_challenges::weights::SubstrateWeight<Runtime>;

@@ -1,11 +1,19 @@
-//! Random sequences of calls, blocks and outside changes. After every step `do_try_state` holds
-//! and, as nothing here pays or burns, the issuance stays what it was and every account's free
-//! and held money add up to what it began with.
+//! Random sequences of calls, blocks and outside changes. After every step `do_try_state` holds, and
+//! the issuance is what it was, less what penalties burnt: whatever verifiers are paid is gone from the
+//! account that they are paid from.
 
 use crate::{mock::*, *};
-use armature_primitives::{device::DeviceStatus, DeviceId, Ppm, RoundId};
+use armature_primitives::{
+	challenge::{AssignmentPhase, ChallengeCommit, Verdict},
+	device::DeviceStatus,
+	DeviceId, Ppm, RoundId, H256,
+};
+use armature_verifier::challenge::{
+	fraud::{FraudProof, SignedCommit},
+	task_hash,
+};
 use frame_support::traits::{
-	fungible::{hold::Inspect as _, Inspect as _},
+	fungible::{Inspect as _, Mutate as _},
 	UnfilteredDispatchable,
 };
 use proptest::prelude::*;
@@ -20,10 +28,17 @@ enum Op {
 	Withdraw(u64),
 	Enrol(u32),
 	Request(u32),
-	/// A verifier posts for everything that waits for it: passed when the time is above zero.
-	Post(u64, u32),
-	/// It posts for one round id, seated or not.
+	/// A verifier seals what it will say about everything that waits for that.
+	Seal(u64),
+	/// It reveals everything that waits for that, unless this says to keep one from the rest.
+	Reveal(u64, bool),
+	/// It seals and reveals for one round id, seated or not.
 	PostOne(u64, u64),
+	Claim(u64),
+	/// Somebody proves two roots, if the device signed them.
+	Prove(u64, u64, bool),
+	/// The protocol earns or spends.
+	Pot(u64),
 	Blocks(u64),
 	Wait(u64),
 	Status(u32, u8),
@@ -41,8 +56,12 @@ fn op() -> impl Strategy<Value = Op> {
 		2 => who.clone().prop_map(Op::Withdraw),
 		4 => device.clone().prop_map(Op::Enrol),
 		3 => device.clone().prop_map(Op::Request),
-		6 => (who.clone(), 0u32..70_000).prop_map(|(who, ms)| Op::Post(who, ms)),
-		1 => (who, 0u64..30).prop_map(|(who, id)| Op::PostOne(who, id)),
+		8 => who.clone().prop_map(Op::Seal),
+		8 => (who.clone(), any::<bool>()).prop_map(|(who, one)| Op::Reveal(who, one)),
+		1 => (who.clone(), 0u64..30).prop_map(|(who, id)| Op::PostOne(who, id)),
+		2 => who.clone().prop_map(Op::Claim),
+		1 => (who, 0u64..30, any::<bool>()).prop_map(|(who, id, real)| Op::Prove(who, id, real)),
+		1 => (0u64..2_000_000).prop_map(Op::Pot),
 		6 => (1u64..8).prop_map(Op::Blocks),
 		2 => (0u64..400_000).prop_map(Op::Wait),
 		2 => (device.clone(), 0u8..9).prop_map(|(d, s)| Op::Status(d, s)),
@@ -63,27 +82,84 @@ fn call(who: u64, call: Call<Test>) -> bool {
 		.is_ok()
 }
 
+/// What a verifier says about a round: for the most part that it passed.
+fn opinion(who: u64, id: RoundId) -> Verdict {
+	let round = Rounds::<Test>::get(id).expect("it is assigned");
+	match (who + id.0) % 5 {
+		0 => FAILED,
+		1 if id.0.is_multiple_of(3) => passed_under(&round, 1_000, H256([9; 32])),
+		_ => passed(&round, 1_000 + 100 * who as u32, 80),
+	}
+}
+
+fn task_of(id: RoundId) -> Option<armature_primitives::challenge::ChallengeTask> {
+	let open = Rounds::<Test>::get(id).map(|round| round.task);
+	open.or_else(|| EndedRounds::<Test>::get(id).map(|ended| ended.task))
+}
+
+/// A round of a task, for those who sign.
+fn any_round(task: armature_primitives::challenge::ChallengeTask) -> RoundOf<Test> {
+	Round {
+		task,
+		key: key(task.device.0),
+		seats: Default::default(),
+		opened_at: 0,
+		reveal_until: 0,
+		proved: Proved::default(),
+	}
+}
+
 fn apply(op: Op) {
 	match op {
 		Op::Register(who) => drop(call(who, Call::register_verifier { address: address(1) })),
 		Op::Update(who) => drop(call(who, Call::update_verifier { address: address(2) })),
 		Op::Retire(who) => drop(call(who, Call::retire_verifier {})),
 		Op::Withdraw(who) => drop(call(who, Call::withdraw_verifier_bond {})),
-		Op::Enrol(d) => drop(call(provider(d), Call::enrol_device { device: DeviceId(d) })),
+		Op::Enrol(d) => drop(call(OPERATOR, Call::enrol_device { device: DeviceId(d) })),
 		Op::Request(d) => drop(call(OPERATOR, Call::request_challenge { device: DeviceId(d) })),
-		Op::Post(who, ms) => {
-			let verdict = if ms % 3 == 0 { FAILED } else { passed(ms, 80) };
-			for task in Challenges::open_rounds_of_verifier(who) {
-				let late = Now::get() > task.deadline;
-				let implausible = verdict != FAILED && u64::from(ms) > WINDOW;
-				let posted = post(who, &[(task.round, verdict)]).is_ok();
-				assert_eq!(posted, !late && !implausible);
+		Op::Seal(who) => {
+			for assignment in Challenges::open_rounds_of_verifier(who) {
+				let id = assignment.task.round;
+				let sealed = seal_one(who, id, opinion(who, id)).is_ok();
+				assert_eq!(sealed, assignment.phase == AssignmentPhase::Seal);
+			}
+		},
+		Op::Reveal(who, one) => {
+			for assignment in Challenges::open_rounds_of_verifier(who) {
+				let id = assignment.task.round;
+				let revealed = reveal_one(who, id, opinion(who, id)).is_ok();
+				assert_eq!(revealed, matches!(assignment.phase, AssignmentPhase::Reveal { .. }));
+				if one {
+					break;
+				}
 			}
 		},
 		Op::PostOne(who, id) => {
-			let seated = Assignments::<Test>::contains_key(who, RoundId(id));
-			let posted = post(who, &[(RoundId(id), FAILED)]).is_ok();
-			assert!(seated || !posted);
+			let id = RoundId(id);
+			let seated = Assignments::<Test>::contains_key(who, id);
+			assert!(seated || seal_one(who, id, FAILED).is_err());
+			assert!(seated || reveal_one(who, id, FAILED).is_err());
+		},
+		Op::Claim(who) => drop(call(who, Call::claim_earnings {})),
+		Op::Prove(who, id, real) => {
+			let Some(task) = task_of(RoundId(id)) else { return };
+			let sign = |root: u8| {
+				let round = any_round(task);
+				let root = H256([root; 32]);
+				let commit = ChallengeCommit { task: task_hash(&task), root, power: power(80) };
+				SignedCommit { commit, signature: sign(&round, root, power(80)) }
+			};
+			let (first, mut second) = (sign(1), sign(2));
+			if !real {
+				second.signature.0[0] ^= 1;
+			}
+			let proof = Box::new(FraudProof::Equivocation { first, second });
+			let proved = call(who, Call::prove_fraud { round: RoundId(id), proof });
+			assert!(real || !proved);
+		},
+		Op::Pot(funds) => {
+			let owed = TotalEarned::<Test>::get();
+			Balances::set_balance(&POT, owed + 1 + u128::from(funds));
 		},
 		Op::Blocks(n) => run_blocks(n),
 		Op::Wait(millis) => Now::mutate(|now| *now += millis),
@@ -91,13 +167,16 @@ fn apply(op: Op) {
 			if DeviceTable::get().contains_key(&DeviceId(d)) {
 				set_status(d, status(s));
 			} else {
-				put_device(d, status(s));
+				put_device_of(provider(d / 2), d, status(s));
 			}
 		},
 		Op::Vanish(d) => DeviceTable::mutate(|table| table.retain(|device, _| device.0 != d)),
 		Op::Share(ppm) => {
 			let mut parameters = crate::mock::parameters();
-			parameters.challenge_share = Ppm(ppm);
+			parameters.max_share = Ppm(ppm);
+			parameters.dispute_millis = 1 + u64::from(ppm % 400_000);
+			parameters.reveal_millis = 1 + u64::from(ppm % 60_000);
+			parameters.committee = 1 + (ppm % 5) as u8;
 			let valid = parameters.validate();
 			let call = RuntimeCall::Challenges(Call::set_parameters { parameters });
 			assert_eq!(call.dispatch_bypass_filter(RuntimeOrigin::root()).is_ok(), valid);
@@ -110,19 +189,25 @@ proptest! {
 
 	#[test]
 	fn invariants_should_hold_after_every_step(ops in proptest::collection::vec(op(), 1..60)) {
-		ExtBuilder::default().devices(DEVICES).build_and_execute(|| {
-			let issuance = Balances::total_issuance();
+		ExtBuilder::default().devices(0).build_and_execute(|| {
+			// Two devices for each owner.
+			(0..DEVICES).for_each(|d| put_device_of(provider(d / 2), d, DeviceStatus::Active));
+			let mut issuance = Balances::total_issuance();
 			for op in ops {
 				let described = format!("{op:?}");
-				apply(op);
+				if let Op::Pot(_) = op {
+					// The only thing that makes money.
+					issuance -= Balances::balance(&POT);
+					apply(op);
+					issuance += Balances::balance(&POT);
+				} else {
+					apply(op);
+				}
 				if let Err(broken) = Challenges::do_try_state() {
 					panic!("after {described}: {broken:?}");
 				}
-				assert_eq!(Balances::total_issuance(), issuance);
-				for who in 1..=20 {
-					let held = Balances::total_balance_on_hold(&who);
-					assert_eq!(Balances::balance(&who) + held, FUNDS);
-				}
+				assert_eq!(Balances::total_issuance() + Burnt::get(), issuance, "{described}");
+				assert!(TotalEarned::<Test>::get() < Balances::balance(&POT), "{described}");
 			}
 		});
 	}
@@ -138,7 +223,7 @@ proptest! {
 			// No verdict, no new round: everything open has to expire.
 			DeviceTable::mutate(|table| table.clear());
 			run_blocks(1);
-			Now::mutate(|now| *now += WINDOW + 1);
+			Now::mutate(|now| *now += 2 * WINDOW + 1);
 			run_blocks(1);
 			assert_eq!(Rounds::<Test>::iter().count(), 0);
 			assert_eq!(Assignments::<Test>::iter().count(), 0);

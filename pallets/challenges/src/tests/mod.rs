@@ -1,6 +1,9 @@
+mod committee;
 mod draws;
 mod enrolment;
+mod frauds;
 mod invariants;
 mod parameters;
+mod shares;
 mod verdicts;
 mod verifiers;

@@ -1,15 +1,18 @@
+//! From seals to outcomes.
+
 use crate::{mock::*, *};
 use armature_primitives::{
-	challenge::{ChallengeFailure, Verdict},
+	challenge::{Assignment, AssignmentPhase, ChallengeFailure, Verdict},
 	device::Performance,
-	telemetry::PowerSource,
-	DeviceId, MilliWatts, Ppm, RoundId,
+	telemetry::{PowerReading, PowerSource},
+	DeviceId, MilliWatts, Ppm, RoundId, H256,
 };
 use frame_support::{assert_noop, assert_ok, traits::Hooks, weights::Weight};
 use sp_runtime::DispatchError;
 
-fn seats(round: &RoundOf<Test>) -> Vec<u64> {
-	round.seats.iter().map(|seat| seat.verifier).collect()
+fn history(device: u32) -> (Option<u64>, u32) {
+	let record = Enrolments::<Test>::get(DeviceId(device)).unwrap();
+	(record.last_closed_at, record.failures)
 }
 
 #[test]
@@ -18,14 +21,18 @@ fn round_should_close_with_its_last_verdict() {
 		let round = open_first_round(0);
 		let id = round.task.round;
 		let who = seats(&round);
-		assert_ok!(post(who[0], &[(id, passed(4_000, 70))]));
-		assert_eq!(
-			last_event(),
-			Event::VerdictPosted { who: who[0], round: id, verdict: passed(4_000, 70) }
-		);
-		assert_ok!(post(who[1], &[(id, FAILED)]));
+		let (slow, quick) = (passed(&round, 5_000, 90), passed(&round, 4_000, 70));
+		for (who, verdict) in who.iter().zip([quick, FAILED, slow]) {
+			assert_ok!(seal_one(*who, id, verdict));
+			assert_eq!(last_event(), Event::VerdictSealed { who: *who, round: id });
+		}
+		assert_ok!(reveal_one(who[0], id, quick));
+		let revealed = Event::VerdictRevealed { who: who[0], round: id, verdict: quick };
+		assert_eq!(last_event(), revealed);
+		assert_ok!(reveal_one(who[1], id, FAILED));
 		assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
-		assert_ok!(post(who[2], &[(id, passed(5_000, 90))]));
+		System::reset_events();
+		assert_ok!(reveal_one(who[2], id, slow));
 
 		// Two passed: the slower time and the higher power stand. 800 steps in 5 s.
 		let performance =
@@ -37,55 +44,135 @@ fn round_should_close_with_its_last_verdict() {
 		assert_eq!(log[0].0, DeviceId(0));
 		assert_eq!((log[0].1.idle, log[0].1.loaded), (MilliWatts(22), MilliWatts(90)));
 		assert_eq!((log[0].1.source, log[0].1.error), (PowerSource::BoardSensor, Ppm(50_000)));
-		let tail: Vec<_> = events().into_iter().rev().take(2).collect();
 		let outcome = RoundOutcome::Passed { performance };
 		assert_eq!(
-			tail,
-			vec![
-				Event::PerformanceUpdated { device: DeviceId(0), performance },
+			events()[1..],
+			[
 				Event::RoundClosed { round: id, device: DeviceId(0), outcome },
+				Event::PerformanceUpdated { device: DeviceId(0), performance },
 			]
 		);
 		assert!(round_of(0).is_none() && !Rounds::<Test>::contains_key(id));
-		let record = Enrolments::<Test>::get(DeviceId(0)).unwrap();
-		assert_eq!((record.last_closed_at, record.failures), (Some(Now::get()), 0));
-		assert_noop!(post(who[0], &[(id, FAILED)]), Error::<Test>::RoundNotFound);
+		assert_eq!(history(0), (Some(Now::get()), 0));
+		let ended = EndedRounds::<Test>::get(id).unwrap();
+		assert_eq!((ended.task, ended.key), (round.task, round.key));
+		assert_eq!((ended.ended_at, ended.proved), (Now::get(), Proved::default()));
+		assert_noop!(seal_one(who[0], id, FAILED), Error::<Test>::RoundNotFound);
+		assert_noop!(reveal_one(who[0], id, FAILED), Error::<Test>::RoundNotFound);
+	});
+}
+
+#[test]
+fn nothing_should_be_revealed_before_all_have_sealed_or_the_deadline() {
+	ExtBuilder::default().build_and_execute(|| {
+		let round = open_first_round(0);
+		let id = round.task.round;
+		let who = seats(&round);
+		let phase = |who: u64| Challenges::open_rounds_of_verifier(who).pop().map(|a| a.phase);
+		assert_eq!(phase(who[0]), Some(AssignmentPhase::Seal));
+		assert_noop!(reveal_one(who[0], id, FAILED), Error::<Test>::NotSealed);
+		assert_ok!(seal_one(who[0], id, FAILED));
+		assert_eq!(phase(who[0]), Some(AssignmentPhase::Wait));
+		assert_noop!(reveal_one(who[0], id, FAILED), Error::<Test>::RevealTooEarly);
+		assert_ok!(seal_one(who[1], id, FAILED));
+		Now::set(round.task.deadline);
+		assert_noop!(reveal_one(who[0], id, FAILED), Error::<Test>::RevealTooEarly);
+		assert_eq!(phase(who[2]), Some(AssignmentPhase::Seal));
+		Now::set(round.task.deadline + 1);
+		let until = round.reveal_until;
+		assert_eq!(phase(who[0]), Some(AssignmentPhase::Reveal { until }));
+		assert_eq!(phase(who[2]), None);
+		assert_noop!(seal_one(who[2], id, FAILED), Error::<Test>::DeadlinePassed);
+		assert_ok!(reveal_one(who[0], id, FAILED));
+		assert_eq!(phase(who[0]), None);
+		assert_noop!(reveal_one(who[0], id, FAILED), Error::<Test>::NotSealed);
+		Now::set(until + 1);
+		assert_eq!(phase(who[1]), None);
+		assert_noop!(reveal_one(who[1], id, FAILED), Error::<Test>::RevealTooLate);
+		Now::set(until);
+		assert_ok!(reveal_one(who[1], id, FAILED));
+		assert!(round_of(0).is_none());
+	});
+	// With all seals there, the deadline need not be waited for.
+	ExtBuilder::default().build_and_execute(|| {
+		let round = open_first_round(0);
+		let who = seats(&round);
+		for who in &who {
+			assert_ok!(seal_one(*who, round.task.round, FAILED));
+		}
+		let task = round.task;
+		let phase = AssignmentPhase::Reveal { until: round.reveal_until };
+		assert_eq!(Challenges::open_rounds_of_verifier(who[0]), vec![Assignment { task, phase }]);
+		assert_ok!(reveal_one(who[0], round.task.round, FAILED));
+	});
+}
+
+#[test]
+fn seal_should_bind_its_verdict_its_salt_and_its_sender() {
+	ExtBuilder::default().build_and_execute(|| {
+		let round = open_first_round(0);
+		let id = round.task.round;
+		let who = seats(&round);
+		let ok = passed(&round, 1_000, 80);
+		assert_ok!(seal_one(who[0], id, ok));
+		// A copy of another one's seal opens to nothing.
+		let copied = armature_verifier::challenge::verdict::seal(id, &who[0], &ok, &salt(who[0]));
+		let seals = vec![(id, copied)].try_into().unwrap();
+		assert_ok!(Challenges::seal_verdicts(RuntimeOrigin::signed(who[1]), seals));
+		assert_ok!(seal_one(who[2], id, ok));
+		let reveal = |who: u64, verdict, salt| {
+			let reveals = vec![(id, verdict, salt)].try_into().unwrap();
+			Challenges::reveal_verdicts(RuntimeOrigin::signed(who), reveals)
+		};
+		assert_noop!(reveal(who[1], ok, salt(who[0])), Error::<Test>::SealBroken);
+		assert_noop!(reveal(who[1], ok, salt(who[1])), Error::<Test>::SealBroken);
+		assert_noop!(reveal(who[0], FAILED, salt(who[0])), Error::<Test>::SealBroken);
+		assert_noop!(
+			reveal(who[0], passed(&round, 1_001, 80), salt(who[0])),
+			Error::<Test>::SealBroken
+		);
+		assert_noop!(reveal(who[0], ok, H256::zero()), Error::<Test>::SealBroken);
+		assert_ok!(reveal(who[0], ok, salt(who[0])));
 	});
 }
 
 #[test]
 fn failed_round_should_take_the_score_and_be_counted() {
-	ExtBuilder::default()
-		.parameters(|p| p.round_interval_blocks = 1_000)
-		.build_and_execute(|| {
-			open_first_round(0);
-			settle(0, passed(1_000, 80));
-			assert!(Performances::<Test>::contains_key(DeviceId(0)));
-			for failures in 1..=2 {
-				// A surprise round, however it came about.
-				let context = Challenges::draw_context(1_000, Now::get()).unwrap();
-				let info = DeviceTable::get()[&DeviceId(0)].0.clone();
-				assert!(Challenges::open_round(&context, DeviceId(0), &info));
-				settle(0, FAILED);
-				assert_eq!(
-					last_event(),
-					Event::RoundClosed {
-						round: RoundId(failures),
-						device: DeviceId(0),
-						outcome: RoundOutcome::Failed { failed: 3, posted: 3 },
-					}
-				);
-				assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
-				let record = Enrolments::<Test>::get(DeviceId(0)).unwrap();
-				assert_eq!(u64::from(record.failures), failures);
-			}
-			assert_eq!(PowerLog::get().len(), 1);
-			let context = Challenges::draw_context(1_000, Now::get()).unwrap();
-			let info = DeviceTable::get()[&DeviceId(0)].0.clone();
-			assert!(Challenges::open_round(&context, DeviceId(0), &info));
-			settle(0, passed(1_000, 80));
-			assert_eq!(Enrolments::<Test>::get(DeviceId(0)).unwrap().failures, 0);
-		});
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
+		open_first_round(0);
+		settle(0, pass(1_000));
+		assert!(Performances::<Test>::contains_key(DeviceId(0)));
+		for failures in 1..=2 {
+			surprise(0);
+			settle(0, fail);
+			let closed = Event::RoundClosed {
+				round: RoundId(failures),
+				device: DeviceId(0),
+				outcome: RoundOutcome::Failed { failed: 3, posted: 3 },
+			};
+			assert!(events().contains(&closed));
+			assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
+			assert_eq!(u64::from(history(0).1), failures);
+		}
+		assert_eq!(PowerLog::get().len(), 1);
+		surprise(0);
+		settle(0, pass(1_000));
+		assert_eq!(history(0).1, 0);
+	});
+}
+
+#[test]
+fn two_roots_should_fail_a_round() {
+	ExtBuilder::default().build_and_execute(|| {
+		let round = open_first_round(0);
+		let other = passed_under(&round, 1_000, H256([8; 32]));
+		let ok = passed(&round, 1_000, 80);
+		judge(&round, &[ok, ok, other]);
+		assert_eq!(history(0).1, 1);
+		assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
+		// All of them did their work.
+		assert_eq!(TotalEarned::<Test>::get(), 3 * FEE);
+	});
 }
 
 #[test]
@@ -95,149 +182,256 @@ fn verdict_should_be_refused_when_it_is_not_the_callers_to_give() {
 		let id = round.task.round;
 		let who = seats(&round);
 		let stranger = (1..=4).find(|v| !who.contains(v)).unwrap();
-		assert_noop!(
-			Challenges::post_verdicts(
-				RuntimeOrigin::root(),
-				vec![(id, FAILED)].try_into().unwrap()
-			),
-			DispatchError::BadOrigin
-		);
-		assert_noop!(post(who[0], &[]), Error::<Test>::NoVerdicts);
-		assert_noop!(post(who[0], &[(RoundId(9), FAILED)]), Error::<Test>::RoundNotFound);
-		assert_noop!(post(stranger, &[(id, FAILED)]), Error::<Test>::NotAssigned);
-		assert_noop!(post(99, &[(id, FAILED)]), Error::<Test>::NotAssigned);
-		assert_ok!(post(who[0], &[(id, FAILED)]));
-		assert_noop!(post(who[0], &[(id, passed(1, 2))]), Error::<Test>::VerdictTwice);
+		let root = RuntimeOrigin::root;
+		let seals = vec![(id, H256::zero())].try_into().unwrap();
+		assert_noop!(Challenges::seal_verdicts(root(), seals), DispatchError::BadOrigin);
+		let reveals = vec![(id, FAILED, H256::zero())].try_into().unwrap();
+		assert_noop!(Challenges::reveal_verdicts(root(), reveals), DispatchError::BadOrigin);
+		assert_noop!(seal_all(who[0], &[]), Error::<Test>::NoVerdicts);
+		assert_noop!(reveal_all(who[0], &[]), Error::<Test>::NoVerdicts);
+		assert_noop!(seal_one(who[0], RoundId(9), FAILED), Error::<Test>::RoundNotFound);
+		for nobody in [stranger, 99] {
+			assert_noop!(seal_one(nobody, id, FAILED), Error::<Test>::NotAssigned);
+			assert_noop!(reveal_one(nobody, id, FAILED), Error::<Test>::NotAssigned);
+		}
+		assert_ok!(seal_one(who[0], id, FAILED));
+		assert_noop!(seal_one(who[0], id, FAILED), Error::<Test>::SealedTwice);
 	});
 }
 
 #[test]
-fn verdict_should_be_refused_after_the_deadline() {
+fn seal_should_be_refused_after_the_deadline() {
 	ExtBuilder::default().build_and_execute(|| {
 		let round = open_first_round(0);
 		let who = seats(&round);
 		Now::set(round.task.deadline);
-		assert_ok!(post(who[0], &[(round.task.round, FAILED)]));
+		assert_ok!(seal_one(who[0], round.task.round, FAILED));
 		Now::set(round.task.deadline + 1);
-		assert_noop!(post(who[1], &[(round.task.round, FAILED)]), Error::<Test>::DeadlinePassed);
+		assert_noop!(seal_one(who[1], round.task.round, FAILED), Error::<Test>::DeadlinePassed);
 	});
+}
+
+/// What becomes of a reveal of a verdict.
+fn revealed(verdict: impl Fn(&RoundOf<Test>) -> Verdict) -> Result<(), DispatchError> {
+	let mut result = Ok(());
+	ExtBuilder::default().build_and_execute(|| {
+		let round = open_first_round(0);
+		let verdict = verdict(&round);
+		for who in seats(&round) {
+			assert_ok!(seal_one(who, round.task.round, verdict));
+		}
+		result = reveal_one(seats(&round)[0], round.task.round, verdict);
+	});
+	result
 }
 
 #[test]
 fn verdict_should_be_refused_when_it_is_implausible() {
+	let refused = |verdict: &dyn Fn(&RoundOf<Test>) -> Verdict| {
+		assert_eq!(revealed(verdict), Err(Error::<Test>::ImplausibleVerdict.into()));
+	};
+	refused(&|round| passed(round, 0, 80));
+	refused(&|round| passed(round, WINDOW as u32 + 1, 80));
+	refused(&|round| passed(round, 1_000, 0));
+	let bent = |round: &RoundOf<Test>, change: &dyn Fn(&mut PowerReading)| {
+		let mut power = power(80);
+		change(&mut power);
+		let signature = sign(round, ROOT, power);
+		Verdict::Passed { elapsed_millis: 1_000, power, root: ROOT, signature }
+	};
+	refused(&|round| bent(round, &|power| power.idle = MilliWatts(81)));
+	refused(&|round| bent(round, &|power| power.error = Ppm(1_000_001)));
+	assert_ok!(revealed(|round| passed(round, WINDOW as u32, 80)));
+	assert_ok!(revealed(|round| passed(round, 1, 80)));
+}
+
+#[test]
+fn verdict_should_be_refused_when_the_device_did_not_sign_it() {
+	let forged: DispatchError = Error::<Test>::ForgedCommitment.into();
+	let with = |change: &'static dyn Fn(&mut Verdict)| {
+		revealed(move |round| {
+			let mut verdict = passed(round, 1_000, 80);
+			change(&mut verdict);
+			verdict
+		})
+	};
+	let changes: [&'static dyn Fn(&mut Verdict); 3] = [
+		&|verdict| {
+			let Verdict::Passed { root, .. } = verdict else { unreachable!() };
+			root.0[0] ^= 1;
+		},
+		&|verdict| {
+			let Verdict::Passed { power, .. } = verdict else { unreachable!() };
+			power.loaded = MilliWatts(81);
+		},
+		&|verdict| {
+			let Verdict::Passed { signature, .. } = verdict else { unreachable!() };
+			signature.0[5] ^= 1;
+		},
+	];
+	for change in changes {
+		assert_eq!(with(change), Err(forged));
+	}
+	// A signature for another task of the same device is none.
+	let other = revealed(|round| {
+		let mut other = round.clone();
+		other.task.seed = H256([1; 32]);
+		passed(&other, 1_000, 80)
+	});
+	assert_eq!(other, Err(forged));
+}
+
+#[test]
+fn key_should_be_the_one_at_the_start_of_the_round() {
 	ExtBuilder::default().build_and_execute(|| {
-		let round = open_first_round(0);
-		let id = round.task.round;
-		let who = seats(&round);
-		let refused = |verdict| {
-			assert_noop!(post(who[0], &[(id, verdict)]), Error::<Test>::ImplausibleVerdict);
-		};
-		refused(passed(0, 80));
-		refused(passed(WINDOW as u32 + 1, 80));
-		refused(passed(1_000, 0));
-		let bent = |change: &dyn Fn(&mut armature_primitives::telemetry::PowerReading)| {
-			let Verdict::Passed { elapsed_millis, mut power } = passed(1_000, 80) else {
-				unreachable!()
-			};
-			change(&mut power);
-			Verdict::Passed { elapsed_millis, power }
-		};
-		refused(bent(&|power| power.idle = MilliWatts(81)));
-		refused(bent(&|power| power.error = Ppm(1_000_001)));
-		assert_ok!(post(who[0], &[(id, passed(WINDOW as u32, 80))]));
-		assert_ok!(post(who[1], &[(id, passed(1, 80))]));
+		open_first_round(0);
+		DeviceTable::mutate(|table| table.clear());
+		settle(0, pass(1_000));
+		assert!(round_of(0).is_none());
 	});
 }
 
 #[test]
 fn batch_should_fail_whole_when_one_item_is_bad() {
-	ExtBuilder::default().verifiers(1).build_and_execute(|| {
-		let first = open_first_round(0).task.round;
-		let second = open_first_round(1).task.round;
-		assert_noop!(
-			post(1, &[(first, FAILED), (RoundId(7), FAILED)]),
-			Error::<Test>::RoundNotFound
-		);
-		// The first item closes its round, so the repetition finds none.
-		assert_noop!(post(1, &[(first, FAILED), (first, FAILED)]), Error::<Test>::RoundNotFound);
-		assert_ok!(post(1, &[(first, FAILED), (second, passed(1_000, 80))]));
-		assert!(round_of(0).is_none() && round_of(1).is_none());
-		assert!(Performances::<Test>::contains_key(DeviceId(1)));
-	});
-}
-
-#[test]
-fn round_should_close_on_idle_when_its_deadline_has_passed() {
 	ExtBuilder::default()
-		.parameters(|p| p.round_interval_blocks = 1_000)
+		.verifiers(1)
+		.parameters(|p| p.committee = 1)
 		.build_and_execute(|| {
-			let round = open_first_round(0);
-			let id = round.task.round;
-			assert_ok!(post(seats(&round)[0], &[(id, passed(2_000, 80))]));
-			Now::set(round.task.deadline);
-			Challenges::on_idle(3, Weight::MAX);
-			assert!(Rounds::<Test>::contains_key(id));
-			Now::set(round.task.deadline + 1);
-			Challenges::on_idle(3, Weight::MAX);
-			assert!(!Rounds::<Test>::contains_key(id));
-			// The one verdict that came stands.
-			assert!(matches!(
-				last_event(),
-				Event::PerformanceUpdated { performance, .. }
-					if performance.steps_per_second_per_lane == 400
-			));
-			assert_eq!(Assignments::<Test>::iter().count(), 0);
-			assert_eq!(OldestRound::<Test>::get(), RoundId(1));
+			let first = open_first_round(0);
+			let second = open_first_round(1);
+			let (one, two) = (first.task.round, second.task.round);
+			let missing = RoundId(7);
+			assert_noop!(
+				seal_all(1, &[(one, FAILED), (missing, FAILED)]),
+				Error::<Test>::RoundNotFound
+			);
+			assert_noop!(seal_all(1, &[(one, FAILED), (one, FAILED)]), Error::<Test>::SealedTwice);
+			let ok = passed(&second, 1_000, 80);
+			assert_ok!(seal_all(1, &[(one, FAILED), (two, ok)]));
+			// The first item closes its round, so the repetition finds none.
+			assert_noop!(
+				reveal_all(1, &[(one, FAILED), (one, FAILED)]),
+				Error::<Test>::RoundNotFound
+			);
+			assert_ok!(reveal_all(1, &[(one, FAILED), (two, ok)]));
+			assert!(round_of(0).is_none() && round_of(1).is_none());
+			assert!(Performances::<Test>::contains_key(DeviceId(1)));
 		});
 }
 
 #[test]
-fn round_should_be_void_when_no_verdict_came() {
-	ExtBuilder::default().build_and_execute(|| {
-		let first = open_first_round(0);
-		settle(0, passed(1_000, 80));
+fn round_should_close_on_idle_when_nothing_can_come_any_more() {
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
+		let round = open_first_round(0);
+		let id = round.task.round;
+		let verdict = passed(&round, 2_000, 80);
+		for who in &seats(&round)[..2] {
+			assert_ok!(seal_one(*who, id, verdict));
+		}
+		Now::set(round.task.deadline + 1);
+		assert_ok!(reveal_one(seats(&round)[0], id, verdict));
+		Now::set(round.reveal_until);
+		Challenges::on_idle(3, Weight::MAX);
+		assert!(Rounds::<Test>::contains_key(id));
+		Now::set(round.reveal_until + 1);
+		Challenges::on_idle(3, Weight::MAX);
+		assert!(!Rounds::<Test>::contains_key(id));
+		// One of three is not enough to say anything.
+		assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
+		assert_eq!(history(0), (Some(Now::get()), 0));
+		assert_eq!(Assignments::<Test>::iter().count(), 0);
+		assert_eq!(OldestRound::<Test>::get(), RoundId(1));
+	});
+	// Without a seal there is nothing to reveal after the deadline.
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
+		let round = open_first_round(0);
+		Now::set(round.task.deadline + 1);
+		Challenges::on_idle(3, Weight::MAX);
+		assert!(round_of(0).is_none());
+		assert_eq!(EndedRounds::<Test>::iter().count(), 0);
+	});
+}
+
+#[test]
+fn void_round_should_change_nothing() {
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
+		open_first_round(0);
+		settle(0, pass(1_000));
 		let score = Performances::<Test>::get(DeviceId(0));
-		let context = Challenges::draw_context(5, Now::get()).unwrap();
-		let info = DeviceTable::get()[&DeviceId(0)].0.clone();
-		assert!(Challenges::open_round(&context, DeviceId(0), &info));
-		Now::mutate(|now| *now += WINDOW + 1);
-		Challenges::on_idle(5, Weight::MAX);
-		assert_eq!(
-			last_event(),
-			Event::RoundClosed {
-				round: RoundId(first.task.round.0 + 1),
-				device: DeviceId(0),
-				outcome: RoundOutcome::Void,
-			}
-		);
+		// A tie of two that are left of three.
+		let round = surprise(0);
+		let (id, who) = (round.task.round, seats(&round));
+		let ok = passed(&round, 1_000, 80);
+		assert_ok!(seal_one(who[0], id, ok));
+		assert_ok!(seal_one(who[1], id, FAILED));
+		Now::set(round.task.deadline + 1);
+		assert_ok!(reveal_one(who[0], id, ok));
+		System::reset_events();
+		assert_ok!(reveal_one(who[1], id, FAILED));
+		let device = DeviceId(0);
+		let closed = Event::RoundClosed { round: id, device, outcome: RoundOutcome::Void };
+		assert!(events().contains(&closed));
 		assert_eq!(Performances::<Test>::get(DeviceId(0)), score);
-		assert_eq!(Enrolments::<Test>::get(DeviceId(0)).unwrap().failures, 0);
+		assert_eq!(history(0).1, 0);
 	});
 }
 
 #[test]
 fn idle_sweep_should_keep_within_its_weight() {
-	ExtBuilder::default().devices(4).verifiers(1).build_and_execute(|| {
-		for device in 0..4 {
-			open_first_round(device);
-		}
-		settle(1, FAILED);
-		Now::mutate(|now| *now += 2 * WINDOW);
-		let close = <()>::close_round();
-		assert_eq!(Challenges::on_idle(9, Weight::zero()), Weight::zero());
-		assert_eq!(Rounds::<Test>::iter().count(), 3);
-		// Enough for one round, and one short of a second.
-		let one = <()>::close_base().saturating_add(close);
-		let left = one.saturating_add(close).saturating_sub(Weight::from_parts(1, 0));
-		assert_eq!(Challenges::on_idle(9, left), one);
-		assert_eq!(Rounds::<Test>::iter().count(), 2);
-		assert_eq!(OldestRound::<Test>::get(), RoundId(1));
-		// Round 1 is gone already, 2 and 3 expire.
-		let rest = one.saturating_add(close).saturating_add(<()>::skip_round());
-		assert_eq!(Challenges::on_idle(9, Weight::MAX), rest);
-		assert_eq!(OldestRound::<Test>::get(), RoundId(4));
-		assert_eq!(Challenges::on_idle(9, Weight::MAX), <()>::close_base());
-	});
+	ExtBuilder::default()
+		.devices(4)
+		.parameters(without_draws)
+		.build_and_execute(|| {
+			for device in 0..4 {
+				open_first_round(device);
+			}
+			settle(1, fail);
+			Now::mutate(|now| *now += 2 * WINDOW);
+			let (base, close) = (<()>::close_base(), <()>::close_round());
+			assert_eq!(Challenges::on_idle(9, Weight::zero()), Weight::zero());
+			assert_eq!(Rounds::<Test>::iter().count(), 3);
+			// Enough for one round, and one short of a second; the rest is too little to forget any.
+			let one = base.saturating_add(close);
+			let left = one.saturating_add(close).saturating_sub(Weight::from_parts(1, 0));
+			let spent = Challenges::on_idle(9, left);
+			assert!(spent.all_lte(left) && spent.all_gte(one));
+			assert_eq!(Rounds::<Test>::iter().count(), 2);
+			assert_eq!(OldestRound::<Test>::get(), RoundId(1));
+			Challenges::on_idle(9, Weight::MAX);
+			assert_eq!(OldestRound::<Test>::get(), RoundId(4));
+			// Round 1 has a verdict and can still be disputed.
+			let looked_at = base.saturating_mul(2).saturating_add(<()>::forget_round());
+			assert_eq!(Challenges::on_idle(9, Weight::MAX), looked_at);
+		});
+}
+
+#[test]
+fn ended_rounds_should_be_forgotten_after_the_time_to_dispute_them() {
+	ExtBuilder::default()
+		.devices(3)
+		.parameters(without_draws)
+		.build_and_execute(|| {
+			for device in 0..3 {
+				open_first_round(device);
+			}
+			settle(0, fail);
+			settle(2, pass(1_000));
+			let ended = Now::get();
+			Now::mutate(|now| *now += WINDOW + 1);
+			Challenges::on_idle(9, Weight::MAX);
+			assert_eq!(OldestRound::<Test>::get(), RoundId(3));
+			Now::set(ended + DISPUTE);
+			Challenges::on_idle(9, Weight::MAX);
+			assert_eq!(EndedRounds::<Test>::iter().count(), 2);
+			Now::set(ended + DISPUTE + 1);
+			// Little by little, when there is little room.
+			let little = <()>::close_base().saturating_mul(2).saturating_add(<()>::forget_round());
+			Challenges::on_idle(9, little);
+			assert_eq!(EndedRounds::<Test>::iter().count(), 1);
+			Challenges::on_idle(9, Weight::MAX);
+			assert_eq!(EndedRounds::<Test>::iter().count(), 0);
+			assert_eq!(OldestEnded::<Test>::get(), RoundId(3));
+		});
 }
 
 #[test]
@@ -246,11 +440,8 @@ fn outcome_should_not_depend_on_the_order_of_verdicts() {
 		let mut score = None;
 		ExtBuilder::default().build_and_execute(|| {
 			let round = open_first_round(0);
-			let who = seats(&round);
-			let found = [passed(3_000, 80), passed(1_000, 60), passed(2_000, 70)];
-			for i in order {
-				assert_ok!(post(who[i], &[(round.task.round, found[i])]));
-			}
+			let found = [3_000, 1_000, 2_000].map(|ms| passed(&round, ms, 80));
+			judge(&round, &order.map(|i| found[i]));
 			score = Performances::<Test>::get(DeviceId(0));
 		});
 		score.unwrap()
@@ -261,14 +452,11 @@ fn outcome_should_not_depend_on_the_order_of_verdicts() {
 
 #[test]
 fn absent_device_should_lose_its_score() {
-	ExtBuilder::default().build_and_execute(|| {
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
 		open_first_round(0);
-		settle(0, passed(1_000, 80));
-		run_to(5);
-		Now::mutate(|now| *now += MAX_AGE + 1);
-		run_to(10);
-		assert!(round_of(0).is_some());
-		settle(0, Verdict::Failed { reason: ChallengeFailure::NoAnswer });
+		settle(0, pass(1_000));
+		surprise(0);
+		settle(0, |_| Verdict::Failed { reason: ChallengeFailure::NoAnswer });
 		assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
 	});
 }

@@ -1,0 +1,202 @@
+//! Devices that may be challenged, their owners and their scores.
+
+use crate::{pallet::*, types::*};
+use armature_primitives::{
+	device::{DeviceInfo, DeviceStatus, Performance},
+	traits::{DeviceInspect, PerformanceInspect},
+	DeviceId, Moment, Ppm,
+};
+use frame_support::{ensure, traits::Time};
+use sp_runtime::{ArithmeticError, DispatchError, DispatchResult};
+
+impl<T: Config> Pallet<T> {
+	pub(crate) fn do_enrol_device(who: T::AccountId, device: DeviceId) -> DispatchResult {
+		let info = Self::operated_device(&who, device)?;
+		ensure!(Self::may_request(info.status), Error::<T>::DeviceNotReady);
+		ensure!(!Enrolments::<T>::contains_key(device), Error::<T>::AlreadyEnrolled);
+		let owner = Self::enrol(device, EnrolmentRecord::new(info.provider.clone()))?;
+		if owner.queued.is_none() && T::Clock::now() >= owner.rests_until {
+			Self::enqueue(&info.provider, device)?;
+		}
+		Self::deposit_event(Event::DeviceEnrolled { who, device });
+		Ok(())
+	}
+
+	pub(crate) fn do_request_challenge(who: T::AccountId, device: DeviceId) -> DispatchResult {
+		Self::operated_device(&who, device)?;
+		let owner = Self::requestable(device)?;
+		Self::enqueue(&owner, device)?;
+		Self::deposit_event(Event::ChallengeRequested { who, device });
+		Ok(())
+	}
+
+	/// The owner of a device for which a round may be asked now.
+	pub(crate) fn requestable(device: DeviceId) -> Result<T::AccountId, DispatchError> {
+		let info = T::Devices::device(device).ok_or(Error::<T>::UnknownDevice)?;
+		let record = Enrolments::<T>::get(device).ok_or(Error::<T>::NotEnrolled)?;
+		let owner = Owners::<T>::get(&record.owner).ok_or(Error::<T>::NotEnrolled)?;
+		ensure!(Self::may_request(info.status), Error::<T>::DeviceNotReady);
+		ensure!(owner.queued.is_none(), Error::<T>::AlreadyRequested);
+		ensure!(!OpenRounds::<T>::contains_key(device), Error::<T>::RoundOpen);
+		let now = T::Clock::now();
+		let parameters = Params::<T>::get();
+		ensure!(
+			Self::valid_performance(&parameters, device, now).is_none(),
+			Error::<T>::ScoreValid
+		);
+		ensure!(now >= record.cool_at(parameters.window_millis), Error::<T>::CoolingDown);
+		ensure!(now >= owner.rests_until, Error::<T>::Resting);
+		Ok(record.owner)
+	}
+
+	pub(crate) fn do_set_parameters(parameters: Parameters) -> DispatchResult {
+		ensure!(parameters.validate(), Error::<T>::InvalidParameters);
+		Params::<T>::put(&parameters);
+		Self::deposit_event(Event::ParametersSet { parameters });
+		Ok(())
+	}
+
+	/// A device that `who` may act for.
+	fn operated_device(
+		who: &T::AccountId,
+		device: DeviceId,
+	) -> Result<DeviceInfo<T::AccountId>, DispatchError> {
+		let info = T::Devices::device(device).ok_or(Error::<T>::UnknownDevice)?;
+		ensure!(T::Devices::may_operate(who, device), Error::<T>::NotOperator);
+		Ok(info)
+	}
+
+	/// Whether a device in this state may have a round that its operator asked for.
+	pub(crate) fn may_request(status: DeviceStatus) -> bool {
+		status == DeviceStatus::Standby || Self::may_draw(status)
+	}
+
+	/// Whether a device in this state may be challenged unasked. Standby devices are left alone:
+	/// they earn nothing that a round's electricity could be paid from.
+	pub(crate) fn may_draw(status: DeviceStatus) -> bool {
+		match status {
+			DeviceStatus::Attested
+			| DeviceStatus::Active
+			| DeviceStatus::Suspect
+			| DeviceStatus::Draining => true,
+			DeviceStatus::Registered
+			| DeviceStatus::Standby
+			| DeviceStatus::Offline
+			| DeviceStatus::Jailed
+			| DeviceStatus::Retired => false,
+		}
+	}
+
+	/// Enters a device under its owner, at the next place.
+	pub(crate) fn enrol(
+		device: DeviceId,
+		mut record: EnrolmentRecord<T::AccountId>,
+	) -> Result<OwnerRecord, DispatchError> {
+		let owner = match Owners::<T>::get(&record.owner) {
+			Some(known) => {
+				let devices = known.devices.checked_add(1).ok_or(ArithmeticError::Overflow)?;
+				OwnerRecord { devices, ..known }
+			},
+			None => {
+				let index = Owners::<T>::count();
+				OwnerIndex::<T>::insert(index, &record.owner);
+				let share = Params::<T>::get().max_share;
+				OwnerRecord { index, devices: 1, share, queued: None, rests_until: 0 }
+			},
+		};
+		record.place = owner.devices.saturating_sub(1);
+		Owners::<T>::insert(&record.owner, owner);
+		OwnedDevices::<T>::insert(&record.owner, record.place, device);
+		Enrolments::<T>::insert(device, record);
+		Ok(owner)
+	}
+
+	/// Forgets a device. An open round of it runs to its end.
+	pub(crate) fn unenrol(device: DeviceId) {
+		let Some(record) = Enrolments::<T>::take(device) else { return };
+		Performances::<T>::remove(device);
+		if let Some(owner) = Owners::<T>::get(&record.owner) {
+			let left = owner.devices.saturating_sub(1);
+			// The last one takes its place.
+			if let Some(moved) = OwnedDevices::<T>::take(&record.owner, left) {
+				if moved != device {
+					OwnedDevices::<T>::insert(&record.owner, record.place, moved);
+					Enrolments::<T>::mutate_extant(moved, |other| other.place = record.place);
+				}
+			}
+			if left > 0 {
+				// Its entry stays in the queue and is passed over.
+				let queued = owner.queued.filter(|waiting| *waiting != device);
+				Owners::<T>::insert(&record.owner, OwnerRecord { devices: left, queued, ..owner });
+			} else {
+				Self::forget_owner(&record.owner, owner.index);
+			}
+		}
+		Self::deposit_event(Event::DeviceUnenrolled { device });
+	}
+
+	/// Changes the record of an owner, if there is one.
+	pub(crate) fn change_owner(who: &T::AccountId, change: impl FnOnce(&mut OwnerRecord)) {
+		if let Some(mut record) = Owners::<T>::get(who) {
+			change(&mut record);
+			Owners::<T>::insert(who, record);
+		}
+	}
+
+	/// Takes an owner out of the list; the last one takes its place.
+	fn forget_owner(who: &T::AccountId, index: u32) {
+		Owners::<T>::remove(who);
+		let last = Owners::<T>::count();
+		let Some(moved) = OwnerIndex::<T>::take(last) else { return };
+		if last != index {
+			Self::change_owner(&moved, |record| record.index = index);
+			OwnerIndex::<T>::insert(index, moved);
+		}
+	}
+
+	/// Enters how a round of one of its devices ended into an owner's share: a failed one raises it by
+	/// the share that the device is of all, a passed one lowers it by a sixteenth of that. So one round of
+	/// all devices that they fail raises it 2 to 2.7 times, and sixteen that they pass take some two
+	/// thirds.
+	pub(crate) fn adapt_share(owner: &T::AccountId, passed: bool) {
+		let Parameters { min_share, max_share, .. } = Params::<T>::get();
+		Self::change_owner(owner, |record| {
+			let Ppm(share) = record.share;
+			let devices = record.devices.max(1);
+			let share = if passed {
+				share.saturating_sub((share / devices.saturating_mul(16)).max(1))
+			} else {
+				share.saturating_add(share.div_ceil(devices))
+			};
+			record.share = Ppm(share).clamp(min_share, max_share);
+		});
+	}
+
+	/// Puts a device at the end of the queue.
+	fn enqueue(owner: &T::AccountId, device: DeviceId) -> DispatchResult {
+		let mut ends = QueueEnds::<T>::get();
+		let tail = ends.tail.checked_add(1).ok_or(ArithmeticError::Overflow)?;
+		Self::change_owner(owner, |record| record.queued = Some(device));
+		Queue::<T>::insert(ends.tail, device);
+		ends.tail = tail;
+		QueueEnds::<T>::put(ends);
+		Ok(())
+	}
+
+	/// The score of a device, if it is within its age limit at `now`.
+	pub(crate) fn valid_performance(
+		parameters: &Parameters,
+		device: DeviceId,
+		now: Moment,
+	) -> Option<Performance> {
+		Performances::<T>::get(device).filter(|score| {
+			now <= score.measured_at.saturating_add(parameters.score_max_age_millis)
+		})
+	}
+}
+
+impl<T: Config> PerformanceInspect for Pallet<T> {
+	fn performance(device: DeviceId, now: Moment) -> Option<Performance> {
+		Self::valid_performance(&Params::<T>::get(), device, now)
+	}
+}

@@ -1,0 +1,106 @@
+//! Sealing and revealing verdicts.
+
+use crate::{pallet::*, types::*};
+use armature_primitives::{
+	challenge::{ChallengeCommit, Verdict},
+	signing::Domain,
+	Moment, RoundId, H256,
+};
+use armature_verifier::{
+	challenge::{check_power, task_hash, verdict::seal},
+	signature::verify_device,
+};
+use frame_support::{ensure, traits::Time};
+use frame_system::pallet_prelude::BlockNumberFor;
+use sp_runtime::{traits::Zero, DispatchError, DispatchResult};
+
+impl<T: Config> Pallet<T> {
+	pub(crate) fn do_seal_verdicts(who: T::AccountId, seals: SealsOf<T>) -> DispatchResult {
+		ensure!(!seals.is_empty(), Error::<T>::NoVerdicts);
+		let now = T::Clock::now();
+		// A failure rolls back what came before it: calls run in a storage layer.
+		for (id, seal) in seals {
+			Self::seal_verdict(&who, id, seal, now)?;
+		}
+		Ok(())
+	}
+
+	pub(crate) fn do_reveal_verdicts(who: T::AccountId, reveals: RevealsOf<T>) -> DispatchResult {
+		ensure!(!reveals.is_empty(), Error::<T>::NoVerdicts);
+		let now = T::Clock::now();
+		for (id, verdict, salt) in reveals {
+			Self::reveal_verdict(&who, id, verdict, salt, now)?;
+		}
+		Ok(())
+	}
+
+	fn seal_verdict(who: &T::AccountId, id: RoundId, seal: H256, now: Moment) -> DispatchResult {
+		let mut round = Rounds::<T>::get(id).ok_or(Error::<T>::RoundNotFound)?;
+		let deadline = round.task.deadline;
+		let seat = Self::seat(&mut round, who)?;
+		ensure!(seat.state == SeatState::Empty, Error::<T>::SealedTwice);
+		ensure!(now <= deadline, Error::<T>::DeadlinePassed);
+		seat.state = SeatState::Sealed(seal);
+		Rounds::<T>::insert(id, round);
+		Self::deposit_event(Event::VerdictSealed { who: who.clone(), round: id });
+		Ok(())
+	}
+
+	fn reveal_verdict(
+		who: &T::AccountId,
+		id: RoundId,
+		verdict: Verdict,
+		salt: H256,
+		now: Moment,
+	) -> DispatchResult {
+		let mut round = Rounds::<T>::get(id).ok_or(Error::<T>::RoundNotFound)?;
+		let is_open = round.is_sealed(now);
+		let window = round.task.deadline.saturating_sub(round.opened_at);
+		let (task, key, reveal_until) = (round.task, round.key, round.reveal_until);
+		let seat = Self::seat(&mut round, who)?;
+		let SeatState::Sealed(sealed) = seat.state else {
+			return Err(Error::<T>::NotSealed.into());
+		};
+		ensure!(is_open, Error::<T>::RevealTooEarly);
+		ensure!(now <= reveal_until, Error::<T>::RevealTooLate);
+		ensure!(seal(id, who, &verdict, &salt) == sealed, Error::<T>::SealBroken);
+		if let Verdict::Passed { elapsed_millis, power, root, signature } = &verdict {
+			ensure!(
+				*elapsed_millis > 0 && u64::from(*elapsed_millis) <= window,
+				Error::<T>::ImplausibleVerdict
+			);
+			ensure!(check_power(power).is_ok(), Error::<T>::ImplausibleVerdict);
+			let commit = ChallengeCommit { task: task_hash(&task), root: *root, power: *power };
+			let domain = Domain::ChallengeCommit;
+			ensure!(
+				verify_device(domain, &Self::genesis(), task.device, &commit, &key, signature),
+				Error::<T>::ForgedCommitment
+			);
+		}
+		seat.state = SeatState::Revealed(verdict);
+		Assignments::<T>::remove(who, id);
+		Self::deposit_event(Event::VerdictRevealed { who: who.clone(), round: id, verdict });
+		if round.is_complete(now) {
+			Self::close_round(id, round, now);
+		} else {
+			Rounds::<T>::insert(id, round);
+		}
+		Ok(())
+	}
+
+	/// What devices' signatures are bound to.
+	pub(crate) fn genesis() -> H256 {
+		frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero())
+	}
+
+	fn seat<'a>(
+		round: &'a mut RoundOf<T>,
+		who: &T::AccountId,
+	) -> Result<&'a mut Seat<T::AccountId>, DispatchError> {
+		round
+			.seats
+			.iter_mut()
+			.find(|seat| &seat.verifier == who)
+			.ok_or(Error::<T>::NotAssigned.into())
+	}
+}

@@ -1,0 +1,233 @@
+//! Proofs that a device answered a round with what no honest device sends.
+
+use super::{check_opening, task_hash, SegmentOpening};
+use crate::signature::verify_device;
+use armature_primitives::{
+	challenge::{ChallengeCommit, ChallengeFailure, ChallengeTask},
+	ed25519::{Public, Signature},
+	signing::Domain,
+	H256,
+};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// What a device committed to in a round, with its signature.
+#[derive(
+	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct SignedCommit {
+	/// What it committed to.
+	pub commit: ChallengeCommit,
+	/// The device's, under [`Domain::ChallengeCommit`].
+	pub signature: Signature,
+}
+
+/// A proof against a device, at most 1.5 kB; every bound is enforced while decoding.
+#[derive(
+	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub enum FraudProof {
+	/// A segment under the committed root is wrong.
+	#[codec(index = 0)]
+	Segment {
+		/// What the device committed to.
+		signed: SignedCommit,
+		/// The segment.
+		opening: SegmentOpening,
+	},
+	/// The device committed to two different roots in one round.
+	#[codec(index = 1)]
+	Equivocation {
+		/// One commitment.
+		first: SignedCommit,
+		/// Another one.
+		second: SignedCommit,
+	},
+}
+
+/// Why a proof proves nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FraudError {
+	/// A commitment is for another task.
+	OtherTask,
+	/// A commitment's signature is not the device's.
+	BadSignature,
+	/// Both commitments have the same root.
+	SameRoot,
+	/// The opening is not under the committed root, or of no segment of the task.
+	BadOpening,
+	/// The segment was re-run and is right.
+	RightResult,
+}
+
+/// Whether `proof` shows a fraud of the device with this `key` in the round of `task`. Costs at most
+/// two signature checks, or one and the re-run of a segment.
+///
+/// # Errors
+///
+/// See [`FraudError`]; only [`FraudError::RightResult`] costs a re-run.
+pub fn check_fraud(
+	genesis: &H256,
+	task: &ChallengeTask,
+	key: &Public,
+	proof: &FraudProof,
+) -> Result<(), FraudError> {
+	let expected = task_hash(task);
+	let check = |signed: &SignedCommit| {
+		let SignedCommit { commit, signature } = signed;
+		if commit.task != expected {
+			return Err(FraudError::OtherTask);
+		}
+		let domain = Domain::ChallengeCommit;
+		if verify_device(domain, genesis, task.device, commit, key, signature) {
+			Ok(commit.root)
+		} else {
+			Err(FraudError::BadSignature)
+		}
+	};
+	match proof {
+		FraudProof::Segment { signed, opening } => {
+			match check_opening(task, check(signed)?, opening) {
+				Err(ChallengeFailure::WrongResult) => Ok(()),
+				Err(_) => Err(FraudError::BadOpening),
+				Ok(()) => Err(FraudError::RightResult),
+			}
+		},
+		FraudProof::Equivocation { first, second } => {
+			if first.commit.root == second.commit.root {
+				return Err(FraudError::SameRoot);
+			}
+			check(first)?;
+			check(second).map(|_| ())
+		},
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::challenge::{run_lane, State, Transcript};
+	use armature_primitives::{
+		challenge::CpuChallenge,
+		signing::device_payload,
+		telemetry::{PowerReading, PowerSource},
+		DeviceId, MilliWatts, Ppm, RoundId,
+	};
+	use core::ops::ControlFlow;
+	use sp_core::{ed25519::Pair, Pair as _};
+
+	const GENESIS: H256 = H256([3; 32]);
+	const WRONG: u32 = 5;
+
+	fn task() -> ChallengeTask {
+		ChallengeTask {
+			round: RoundId(4),
+			device: DeviceId(2),
+			seed: H256([9; 32]),
+			cpu: CpuChallenge { lanes: 2, segments: 8, steps_per_segment: 16 },
+			deadline: 1_000,
+		}
+	}
+
+	fn key() -> Pair {
+		Pair::from_seed(&[1; 32])
+	}
+
+	fn sign(key: &Pair, genesis: &H256, seed: u8, device: u32, root: H256) -> SignedCommit {
+		let power = PowerReading {
+			idle: MilliWatts(1),
+			loaded: MilliWatts(2),
+			source: PowerSource::WallMeter,
+			error: Ppm(0),
+		};
+		let task = task_hash(&ChallengeTask { seed: H256([seed; 32]), ..task() });
+		let commit = ChallengeCommit { task, root, power };
+		let domain = Domain::ChallengeCommit;
+		let payload = device_payload(domain, genesis, DeviceId(device), &commit);
+		SignedCommit { commit, signature: key.sign(&payload) }
+	}
+
+	fn signed(root: H256) -> SignedCommit {
+		sign(&key(), &GENESIS, 9, 2, root)
+	}
+
+	/// Segment [`WRONG`] of lane 1 is made up, the rest is computed.
+	fn transcript() -> Transcript {
+		let task = task();
+		let mut states = Vec::new();
+		for lane in 0..task.cpu.lanes {
+			run_lane(&task, lane, |_, state| {
+				states.push(state);
+				ControlFlow::Continue(())
+			})
+			.expect("a valid task");
+		}
+		let at = (task.cpu.segments + WRONG) as usize;
+		states[at] = State::from_bytes(&[7; 64]);
+		Transcript::new(task, states).expect("all segments")
+	}
+
+	fn segment(root: H256, lane: u16, segment: u32) -> FraudProof {
+		let opening = transcript().open(lane, segment).expect("within the task");
+		FraudProof::Segment { signed: signed(root), opening }
+	}
+
+	fn check(proof: &FraudProof) -> Result<(), FraudError> {
+		check_fraud(&GENESIS, &task(), &key().public(), proof)
+	}
+
+	#[test]
+	fn wrong_segment_should_be_fraud_and_a_right_one_not() {
+		let root = transcript().root();
+		assert_eq!(check(&segment(root, 1, WRONG)), Ok(()));
+		assert_eq!(check(&segment(root, 1, WRONG - 1)), Err(FraudError::RightResult));
+		assert_eq!(check(&segment(root, 0, WRONG)), Err(FraudError::RightResult));
+	}
+
+	#[test]
+	fn segment_should_count_only_under_what_the_device_signed() {
+		let root = transcript().root();
+		assert_eq!(check(&segment(H256([1; 32]), 1, WRONG)), Err(FraudError::BadOpening));
+		let FraudProof::Segment { opening, .. } = segment(root, 1, WRONG) else { unreachable!() };
+		let with = |signed| FraudProof::Segment { signed, opening: opening.clone() };
+		let stranger = Pair::from_seed(&[2; 32]);
+		for signed in [
+			sign(&stranger, &GENESIS, 9, 2, root),
+			sign(&key(), &H256([4; 32]), 9, 2, root),
+			sign(&key(), &GENESIS, 9, 3, root),
+		] {
+			assert_eq!(check(&with(signed)), Err(FraudError::BadSignature));
+		}
+		let other = sign(&key(), &GENESIS, 5, 2, root);
+		assert_eq!(check(&with(other)), Err(FraudError::OtherTask));
+		let mut changed = opening.clone();
+		changed.end = [8; 64];
+		let proof = FraudProof::Segment { signed: signed(root), opening: changed };
+		assert_eq!(check(&proof), Err(FraudError::BadOpening));
+		let mut outside = opening;
+		outside.segment = 8;
+		let proof = FraudProof::Segment { signed: signed(root), opening: outside };
+		assert_eq!(check(&proof), Err(FraudError::BadOpening));
+	}
+
+	#[test]
+	fn two_roots_should_be_fraud_and_two_power_figures_not() {
+		let (one, two) = (signed(H256([1; 32])), signed(H256([2; 32])));
+		let proof = |first, second| FraudProof::Equivocation { first, second };
+		assert_eq!(check(&proof(one.clone(), two.clone())), Ok(()));
+		assert_eq!(check(&proof(one.clone(), one.clone())), Err(FraudError::SameRoot));
+		let mut warmer = one.clone();
+		warmer.commit.power.loaded = MilliWatts(3);
+		assert_eq!(check(&proof(one.clone(), warmer)), Err(FraudError::SameRoot));
+		let forged = SignedCommit { signature: one.signature, ..two.clone() };
+		assert_eq!(check(&proof(one.clone(), forged.clone())), Err(FraudError::BadSignature));
+		assert_eq!(check(&proof(forged, one.clone())), Err(FraudError::BadSignature));
+		let elsewhere = sign(&key(), &GENESIS, 5, 2, H256([2; 32]));
+		assert_eq!(check(&proof(one, elsewhere)), Err(FraudError::OtherTask));
+	}
+
+	#[test]
+	fn proof_should_have_its_stated_size() {
+		assert!(FraudProof::max_encoded_len() <= 1_500, "{}", FraudProof::max_encoded_len());
+	}
+}

@@ -1,0 +1,327 @@
+//! What a committee's verdicts come to, and how they are sealed.
+
+use alloc::vec::Vec;
+use armature_primitives::{
+	challenge::Verdict, telemetry::PowerReading, MilliWatts, Ppm, RoundId, H256,
+};
+use codec::Encode;
+
+/// What is added to a quarter of the median time before a time is an outlier, in milliseconds: how
+/// much later than another one verifier may see the same block and the same answer.
+const SLACK_MILLIS: u32 = 500;
+
+/// What a round came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Conclusion {
+	/// Not enough was said, or neither side has a majority.
+	Void,
+	/// More than half of the verdicts say failed, or the device signed two roots.
+	Failed {
+		/// Verdicts that say failed.
+		failed: u32,
+		/// Verdicts in all.
+		posted: u32,
+	},
+	/// More than half of the verdicts say passed.
+	Passed {
+		/// Their upper median time.
+		elapsed_millis: u32,
+		/// Their upper median figures.
+		power: PowerReading,
+	},
+}
+
+/// Where a verdict stands beside the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+	/// With the majority, and near its median time.
+	Agrees,
+	/// With the minority, without a majority, or at another time. The device may have brought that
+	/// about: it decides what each verifier sees of it.
+	Differs,
+}
+
+/// The hash that a verifier posts before it says what it found:
+/// `blake2b256("armature/verdict" || round || verifier || verdict || salt)`. The salt is random and
+/// secret until the reveal; the account keeps others from sealing the same hash.
+pub fn seal<AccountId: Encode>(
+	round: RoundId,
+	verifier: &AccountId,
+	verdict: &Verdict,
+	salt: &H256,
+) -> H256 {
+	let input = (b"armature/verdict", round, verifier, verdict, salt).encode();
+	H256(sp_io::hashing::blake2_256(&input))
+}
+
+/// Judges a round with `seats` members by the verdicts that came, and each verdict by the others, in
+/// their order.
+///
+/// Nothing is concluded unless more than half of the committee spoke, and more than half of those
+/// agree. Of a passed round the upper medians stand: of an even number the slower time and the higher
+/// power, so that a doubt never flatters the device. Each field of the power figures is taken for
+/// itself, the source by its trust; where every reading has `loaded >= idle`, the medians have it too.
+/// Verdicts whose signatures were checked and that name different roots show that the device signed
+/// both: it failed.
+pub fn conclude(verdicts: &[Verdict], seats: usize) -> (Conclusion, Vec<Standing>) {
+	let passed: Vec<(u32, PowerReading, H256)> = verdicts
+		.iter()
+		.filter_map(|verdict| match verdict {
+			Verdict::Passed { elapsed_millis, power, root, .. } => {
+				Some((*elapsed_millis, *power, *root))
+			},
+			Verdict::Failed { .. } => None,
+		})
+		.collect();
+	let failed = verdicts.len().saturating_sub(passed.len());
+	let two_roots = passed.windows(2).any(|pair| matches!(pair, [one, other] if one.2 != other.2));
+	let standings = |agrees: &dyn Fn(&Verdict) -> bool| {
+		let standing = |verdict| if agrees(verdict) { Standing::Agrees } else { Standing::Differs };
+		verdicts.iter().map(standing).collect()
+	};
+	let lost = Conclusion::Failed { failed: count(failed), posted: count(verdicts.len()) };
+	if !is_majority(verdicts.len(), seats) {
+		return (Conclusion::Void, standings(&|_| false));
+	}
+	if two_roots {
+		// Whoever checked what it was shown did its work.
+		return (lost, standings(&|_| true));
+	}
+	if is_majority(failed, verdicts.len()) {
+		return (lost, standings(&|verdict| matches!(verdict, Verdict::Failed { .. })));
+	}
+	match medians(&passed) {
+		Some((median, power)) if is_majority(passed.len(), verdicts.len()) => {
+			let agrees = |verdict: &Verdict| match verdict {
+				Verdict::Passed { elapsed_millis, .. } => is_near(*elapsed_millis, median),
+				Verdict::Failed { .. } => false,
+			};
+			(Conclusion::Passed { elapsed_millis: median, power }, standings(&agrees))
+		},
+		_ => (Conclusion::Void, standings(&|_| false)),
+	}
+}
+
+/// Whether a time is within a quarter and [`SLACK_MILLIS`] of the median.
+fn is_near(said: u32, median: u32) -> bool {
+	said.abs_diff(median) <= median.div_ceil(4).saturating_add(SLACK_MILLIS)
+}
+
+fn medians(passed: &[(u32, PowerReading, H256)]) -> Option<(u32, PowerReading)> {
+	let power = |field: fn(&PowerReading) -> u32| {
+		upper_median(passed.iter().map(|(_, power, _)| field(power)))
+	};
+	let reading = PowerReading {
+		idle: MilliWatts(power(|reading| reading.idle.0)?),
+		loaded: MilliWatts(power(|reading| reading.loaded.0)?),
+		source: upper_median(passed.iter().map(|(_, power, _)| power.source))?,
+		error: Ppm(power(|reading| reading.error.0)?),
+	};
+	Some((upper_median(passed.iter().map(|(elapsed, ..)| *elapsed))?, reading))
+}
+
+/// The middle value in order, of an even number the larger of the two.
+fn upper_median<V: Ord + Copy>(values: impl Iterator<Item = V>) -> Option<V> {
+	let mut sorted: Vec<V> = values.collect();
+	sorted.sort();
+	sorted.get(sorted.len() / 2).copied()
+}
+
+fn is_majority(part: usize, whole: usize) -> bool {
+	part > whole / 2
+}
+
+/// A committee's count; committees have a handful of members.
+fn count(n: usize) -> u32 {
+	u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use armature_primitives::{
+		challenge::ChallengeFailure, ed25519::Signature, telemetry::PowerSource,
+	};
+	use proptest::prelude::*;
+	use Standing::*;
+
+	fn said(elapsed_millis: u32, power: (u32, u32, PowerSource, u32), root: u8) -> Verdict {
+		let (idle, loaded, source, error) = power;
+		let power = PowerReading {
+			idle: MilliWatts(idle),
+			loaded: MilliWatts(loaded),
+			source,
+			error: Ppm(error),
+		};
+		let signature = Signature::from_raw([root; 64]);
+		Verdict::Passed { elapsed_millis, power, root: H256([root; 32]), signature }
+	}
+
+	fn passed(elapsed_millis: u32) -> Verdict {
+		said(elapsed_millis, (1, 2, PowerSource::WallMeter, 0), 1)
+	}
+
+	fn under(root: u8) -> Verdict {
+		said(100, (1, 2, PowerSource::WallMeter, 0), root)
+	}
+
+	const FAILED: Verdict = Verdict::Failed { reason: ChallengeFailure::WrongResult };
+
+	/// With all seats taken.
+	fn judged(verdicts: &[Verdict]) -> (Conclusion, Vec<Standing>) {
+		conclude(verdicts, verdicts.len())
+	}
+
+	fn failed(failed: u32, posted: u32) -> Conclusion {
+		Conclusion::Failed { failed, posted }
+	}
+
+	fn is_passed(conclusion: Conclusion) -> bool {
+		matches!(conclusion, Conclusion::Passed { .. })
+	}
+
+	#[test]
+	fn nothing_should_be_concluded_from_too_little() {
+		assert_eq!(judged(&[]), (Conclusion::Void, Vec::new()));
+		let ok = passed(100);
+		// More than half of the committee has to speak.
+		for (posted, seats, enough) in
+			[(1, 1, true), (1, 2, false), (2, 3, true), (2, 5, false), (3, 5, true)]
+		{
+			let (conclusion, standings) = conclude(&vec![ok; posted], seats);
+			assert_eq!(is_passed(conclusion), enough, "{posted} of {seats}");
+			assert_eq!(standings, vec![if enough { Agrees } else { Differs }; posted]);
+			let lost = conclude(&vec![FAILED; posted], seats).0;
+			assert_eq!(lost == Conclusion::Void, !enough, "{posted} of {seats}");
+		}
+	}
+
+	#[test]
+	fn majority_should_decide_and_a_tie_nothing() {
+		let ok = passed(100);
+		assert_eq!(judged(&[FAILED]), (failed(1, 1), vec![Agrees]));
+		assert_eq!(judged(&[ok, FAILED]), (Conclusion::Void, vec![Differs, Differs]));
+		assert_eq!(judged(&[ok, FAILED, FAILED, ok]).0, Conclusion::Void);
+		let (conclusion, standings) = judged(&[ok, FAILED, FAILED, ok, FAILED]);
+		assert_eq!(conclusion, failed(3, 5));
+		assert_eq!(standings, vec![Differs, Agrees, Agrees, Differs, Agrees]);
+		let (conclusion, standings) = judged(&[ok, FAILED, ok, ok, FAILED]);
+		assert!(is_passed(conclusion));
+		assert_eq!(standings, vec![Agrees, Differs, Agrees, Agrees, Differs]);
+	}
+
+	#[test]
+	fn two_roots_should_fail_the_device_that_signed_them() {
+		let all = [under(2), under(2), under(2), under(1), FAILED];
+		assert_eq!(judged(&all), (failed(1, 5), vec![Agrees; 5]));
+		assert_eq!(judged(&[under(1), under(2)]).0, failed(0, 2));
+		assert!(is_passed(judged(&[under(3), under(3)]).0));
+	}
+
+	#[test]
+	fn upper_medians_should_be_taken_of_each_field_by_itself() {
+		use PowerSource::*;
+		let verdicts = [
+			said(400, (10, 70, WallMeter, 5), 1),
+			said(100, (40, 50, Estimated, 9), 1),
+			FAILED,
+			said(300, (20, 90, WallMeter, 7), 1),
+			said(200, (30, 80, BoardSensor, 1), 1),
+		];
+		let power = PowerReading {
+			idle: MilliWatts(30),
+			loaded: MilliWatts(80),
+			source: BoardSensor,
+			error: Ppm(7),
+		};
+		assert_eq!(judged(&verdicts).0, Conclusion::Passed { elapsed_millis: 300, power });
+	}
+
+	#[test]
+	fn times_far_from_the_median_should_not_agree() {
+		// Of 4,000 ms a quarter and half a second: 1,500 ms either way.
+		let standing = |ms| judged(&[passed(4_000), passed(ms), passed(4_000)]).1[1];
+		assert_eq!(standing(2_500), Agrees);
+		assert_eq!(standing(2_499), Differs);
+		assert_eq!(standing(5_500), Agrees);
+		assert_eq!(standing(5_501), Differs);
+	}
+
+	#[test]
+	fn seals_should_bind_all_that_they_are_made_of() {
+		let sealed = |round, who: u64, verdict, salt| seal(RoundId(round), &who, &verdict, &salt);
+		let (salt, other) = (H256([7; 32]), H256([8; 32]));
+		let base = sealed(1, 2, FAILED, salt);
+		assert_eq!(base, sealed(1, 2, FAILED, salt));
+		for changed in [
+			sealed(2, 2, FAILED, salt),
+			sealed(1, 3, FAILED, salt),
+			sealed(1, 2, passed(1), salt),
+			sealed(1, 2, FAILED, other),
+		] {
+			assert_ne!(base, changed);
+		}
+	}
+
+	fn any_verdict() -> impl Strategy<Value = Verdict> {
+		prop_oneof![
+			1 => Just(FAILED),
+			3 => (1u32..10_000, 0u32..1_000, 0u32..1_000, 0u32..20).prop_map(
+				|(ms, idle, more, root)| {
+					let power = (idle, idle + more + 1, PowerSource::WallMeter, 0);
+					said(ms, power, u8::from(root == 0))
+				}
+			),
+		]
+	}
+
+	proptest! {
+		#[test]
+		fn what_stands_should_be_what_more_than_half_said_or_slower(
+			verdicts in proptest::collection::vec(any_verdict(), 1..8),
+			absent in 0usize..4,
+		) {
+			let (conclusion, standings) = conclude(&verdicts, verdicts.len() + absent);
+			prop_assert_eq!(standings.len(), verdicts.len());
+			let times: Vec<_> = verdicts
+				.iter()
+				.filter_map(|verdict| match verdict {
+					Verdict::Passed { elapsed_millis, .. } => Some(*elapsed_millis),
+					Verdict::Failed { .. } => None,
+				})
+				.collect();
+			match conclusion {
+				Conclusion::Passed { elapsed_millis, power } => {
+					prop_assert!(times.len() * 2 > verdicts.len());
+					prop_assert!(times.contains(&elapsed_millis));
+					// At least half of them were no slower than what stands.
+					let no_slower = times.iter().filter(|ms| **ms <= elapsed_millis).count();
+					prop_assert!(no_slower * 2 >= times.len());
+					prop_assert!(power.loaded > power.idle);
+				},
+				Conclusion::Failed { failed, posted } => {
+					prop_assert_eq!(posted as usize, verdicts.len());
+					prop_assert_eq!(failed as usize, verdicts.len() - times.len());
+				},
+				Conclusion::Void => {
+					prop_assert!(absent >= verdicts.len() || times.len() * 2 == verdicts.len());
+				},
+			}
+		}
+
+		#[test]
+		fn order_should_not_matter(
+			verdicts in proptest::collection::vec(any_verdict(), 1..8),
+			by in any::<usize>(),
+		) {
+			let mut turned = verdicts.clone();
+			let by = by % verdicts.len();
+			turned.rotate_left(by);
+			let (conclusion, mut standings) = judged(&verdicts);
+			let (other, others) = judged(&turned);
+			prop_assert_eq!(conclusion, other);
+			standings.rotate_left(by);
+			prop_assert_eq!(standings, others);
+		}
+	}
+}
