@@ -1,21 +1,39 @@
-//! Openings of challenges: decoding, Merkle paths, and a small transcript with one thing changed.
+//! Openings of challenges: decoding, Merkle paths, a small transcript with one thing changed, and proofs
+//! of frauds.
 #![no_main]
 
 use armature_fuzz::Input;
 use armature_primitives::{
-	challenge::{ChallengeFailure, ChallengeTask, CpuChallenge},
-	DeviceId, RoundId, H256,
+	challenge::{ChallengeCommit, ChallengeFailure, ChallengeTask, CpuChallenge},
+	signing::{device_payload, Domain},
+	telemetry::{PowerReading, PowerSource},
+	DeviceId, MilliWatts, Ppm, RoundId, H256,
 };
 use armature_verifier::{
-	challenge::{check_opening, checkpoints, run_lane, SegmentOpening, Transcript},
+	challenge::{
+		check_opening, checkpoints,
+		fraud::{check_fraud, FraudError, FraudProof, SignedCommit},
+		run_lane, task_hash, SegmentOpening, State, Transcript,
+	},
 	merkle::{self, Tree},
 };
-use codec::{Decode, Encode};
+use codec::{Decode, DecodeLimit, Encode};
 use libfuzzer_sys::fuzz_target;
+use sp_core::{ed25519, Pair};
 use std::{ops::ControlFlow, sync::LazyLock};
 
 /// Two lanes of five segments: no tree of a power of two.
 const CPU: CpuChallenge = CpuChallenge { lanes: 2, segments: 5, steps_per_segment: 1 };
+
+const GENESIS: H256 = H256([1; 32]);
+
+/// Nesting of a proof: what the protocol allows elsewhere.
+const MAX_DEPTH: u32 = 8;
+
+/// The segment of lane 1 that is made up in [`FORGED`].
+const MADE_UP: u32 = 3;
+
+static DEVICE: LazyLock<ed25519::Pair> = LazyLock::new(|| ed25519::Pair::from_seed(&[3; 32]));
 
 static TRANSCRIPT: LazyLock<(ChallengeTask, Transcript)> = LazyLock::new(|| {
 	let task = ChallengeTask {
@@ -25,16 +43,45 @@ static TRANSCRIPT: LazyLock<(ChallengeTask, Transcript)> = LazyLock::new(|| {
 		cpu: CPU,
 		deadline: 0,
 	};
+	(task, compute(task, |_, _| false))
+});
+
+/// A transcript of the same task with one segment made up.
+static FORGED: LazyLock<Transcript> = LazyLock::new(|| {
+	let (task, _) = &*TRANSCRIPT;
+	compute(*task, |lane, segment| (lane, segment) == (1, MADE_UP))
+});
+
+fn compute(task: ChallengeTask, is_made_up: impl Fn(u16, u32) -> bool) -> Transcript {
 	let mut states = Vec::new();
-	for lane in 0..CPU.lanes {
-		run_lane(&task, lane, |_, state| {
-			states.push(state);
+	for lane in 0..task.cpu.lanes {
+		run_lane(&task, lane, |segment, state| {
+			states.push(if is_made_up(lane, segment) { State([7; 8]) } else { state });
 			ControlFlow::Continue(())
 		})
 		.expect("the task is in bounds");
 	}
-	(task, Transcript::new(task, states).expect("all states are there"))
-});
+	Transcript::new(task, states).expect("all states are there")
+}
+
+/// What the device signs when it commits to a root.
+fn sign(root: H256) -> SignedCommit {
+	let (task, _) = &*TRANSCRIPT;
+	let power = PowerReading {
+		idle: MilliWatts(1),
+		loaded: MilliWatts(2),
+		source: PowerSource::WallMeter,
+		error: Ppm(0),
+	};
+	let commit = ChallengeCommit { task: task_hash(task), root, power };
+	let payload = device_payload(Domain::ChallengeCommit, &GENESIS, task.device, &commit);
+	let signature = DEVICE.sign(&payload);
+	SignedCommit { commit, signature }
+}
+
+fn check_proof(proof: &FraudProof) -> Result<(), FraudError> {
+	check_fraud(&GENESIS, &TRANSCRIPT.0, &DEVICE.public(), proof)
+}
 
 /// Bytes as an opening of a task of any size.
 fn judge_bytes(input: &mut Input<'_>) {
@@ -104,11 +151,61 @@ fn judge_tree(input: &mut Input<'_>) {
 	}
 }
 
+/// Bytes as a proof of fraud. Nobody but the device could have signed it as it is; with the device's
+/// signatures it holds exactly where the opened segment is wrong, or the roots are two.
+fn judge_proof(input: &mut Input<'_>) {
+	let (task, transcript) = &*TRANSCRIPT;
+	let is_honest = input.u8() & 1 == 1;
+	let bytes = input.take(usize::MAX);
+	let Ok(proof) = FraudProof::decode_all_with_depth_limit(MAX_DEPTH, &mut &*bytes) else {
+		return;
+	};
+	assert_eq!(bytes, proof.encode(), "two encodings of one proof");
+	assert!(check_proof(&proof).is_err(), "forged: {proof:?}");
+	let root =
+		|signed: &SignedCommit| if is_honest { transcript.root() } else { signed.commit.root };
+	match proof {
+		FraudProof::Segment { signed, opening } => {
+			let root = root(&signed);
+			let is_wrong =
+				check_opening(task, root, &opening) == Err(ChallengeFailure::WrongResult);
+			assert!(!(is_honest && is_wrong), "an honest device did it");
+			let outcome = check_proof(&FraudProof::Segment { signed: sign(root), opening });
+			assert_eq!(outcome.is_ok(), is_wrong);
+		},
+		FraudProof::Equivocation { first, second } => {
+			let (one, other) = (root(&first), root(&second));
+			let proof = FraudProof::Equivocation { first: sign(one), second: sign(other) };
+			let expected = if one == other { Err(FraudError::SameRoot) } else { Ok(()) };
+			assert_eq!(check_proof(&proof), expected);
+		},
+	}
+}
+
+/// Openings of a transcript with one segment made up: that one is wrong, and so is all that follows in
+/// its lane. One changed bit, and it is no proof of the round any more.
+fn judge_forged(input: &mut Input<'_>) {
+	let (lane, segment) = (u16::from(input.u8() % 2), u32::from(input.u8() % 5));
+	let opening = FORGED.open(lane, segment).expect("it is of the task");
+	let proof = FraudProof::Segment { signed: sign(FORGED.root()), opening };
+	let is_wrong = lane == 1 && segment >= MADE_UP;
+	let expected = if is_wrong { Ok(()) } else { Err(FraudError::RightResult) };
+	assert_eq!(check_proof(&proof), expected);
+	let mut bytes = proof.encode();
+	let at = usize::from(u16::from_le_bytes(input.array())) % bytes.len();
+	bytes[at] ^= 1 << (input.u8() % 8);
+	if let Ok(changed) = FraudProof::decode_all_with_depth_limit(MAX_DEPTH, &mut bytes.as_slice()) {
+		assert!(check_proof(&changed).is_err());
+	}
+}
+
 fuzz_target!(|bytes: &[u8]| {
 	let mut input = Input::new(bytes);
-	match input.u8() % 3 {
+	match input.u8() % 5 {
 		0 => judge_bytes(&mut input),
 		1 => judge_changed(&mut input),
-		_ => judge_tree(&mut input),
+		2 => judge_tree(&mut input),
+		3 => judge_proof(&mut input),
+		_ => judge_forged(&mut input),
 	}
 });

@@ -102,6 +102,14 @@ const _: &[u8] = include_bytes!("../../../artifacts/metadata.scale");
 		with = "::subxt::utils::Static<::armature_primitives::challenge::ChallengeTask>"
 	),
 	substitute_type(
+		path = "armature_primitives::challenge::Assignment",
+		with = "::subxt::utils::Static<::armature_primitives::challenge::Assignment>"
+	),
+	substitute_type(
+		path = "armature_primitives::challenge::ChallengeCommit",
+		with = "::subxt::utils::Static<::armature_primitives::challenge::ChallengeCommit>"
+	),
+	substitute_type(
 		path = "armature_primitives::challenge::Verdict",
 		with = "::subxt::utils::Static<::armature_primitives::challenge::Verdict>"
 	),

@@ -6,7 +6,7 @@ use crate::{
 	error::{node, Result},
 };
 use armature_primitives::{
-	challenge::ChallengeTask,
+	challenge::Assignment,
 	device::Performance,
 	energy::{BreakEven, CurrencyCode, QuoteError, Tariff},
 	lease::Receipt,
@@ -24,7 +24,9 @@ use subxt::{
 
 pub use api::runtime_types::{
 	pallet_attestation::types::{Attestation, IssuedNonce},
-	pallet_challenges::types::{EnrolmentRecord, Round, VerifierRecord},
+	pallet_challenges::types::{
+		EnrolmentRecord, OwnerRecord, Parameters as ChallengeParameters, Round, VerifierRecord,
+	},
 	pallet_devices::types::{Device, DeviceParameters, Provider, Rack, Site},
 	pallet_energy::types::{Ledger, PowerRecord},
 	pallet_leases::types::{Lease, LeaseState},
@@ -227,23 +229,44 @@ pub async fn verifier(at: &AtBlock, who: &AccountId32) -> Result<Option<Verifier
 	Ok(find!(at, api::storage().challenges().verifiers(), (*who,)))
 }
 
+/// All verifiers with a bond, retired ones included.
+pub async fn verifier_records(at: &AtBlock) -> Result<Vec<(AccountId32, VerifierRecord)>> {
+	Ok(collect!(at, api::storage().challenges().verifiers(), (), |key, value| (key.0, value)))
+}
+
 /// All verifiers that take rounds, with their addresses.
 pub async fn verifiers(at: &AtBlock) -> Result<Vec<(AccountId32, String)>> {
-	let rows = collect!(at, api::storage().challenges().verifiers(), (), |key, value| (
-		key.0,
-		value.retired_at,
-		text(&value.address.0)
-	));
-	Ok(rows
+	Ok(verifier_records(at)
+		.await?
 		.into_iter()
-		.filter(|(_, retired_at, _)| retired_at.is_none())
-		.map(|(who, _, address)| (who, address))
+		.filter(|(_, record)| record.retired_at.is_none())
+		.map(|(who, record)| (who, text(&record.address.0)))
 		.collect())
 }
 
+/// Lengths, rates and sums of challenges.
+pub async fn challenge_parameters(at: &AtBlock) -> Result<ChallengeParameters> {
+	at.storage()
+		.fetch(api::storage().challenges().params(), ())
+		.await
+		.map_err(node)?
+		.decode()
+		.map_err(node)
+}
+
 /// A device's enrolment for challenges.
-pub async fn enrolment(at: &AtBlock, id: DeviceId) -> Result<Option<EnrolmentRecord>> {
+pub async fn enrolment(at: &AtBlock, id: DeviceId) -> Result<Option<EnrolmentRecord<AccountId32>>> {
 	Ok(find!(at, api::storage().challenges().enrolments(), (Static(id),)))
+}
+
+/// An owner of enrolled devices.
+pub async fn enrolled_owner(at: &AtBlock, who: &AccountId32) -> Result<Option<OwnerRecord>> {
+	Ok(find!(at, api::storage().challenges().owners(), (*who,)))
+}
+
+/// Whether a round of a device may be asked for now.
+pub async fn may_request_challenge(at: &AtBlock, id: DeviceId) -> Result<bool> {
+	view(at, api::view_functions().challenges().may_request_challenge(Static(id))).await
 }
 
 /// A device's score, if it is within its age limit.
@@ -251,6 +274,33 @@ pub async fn performance(at: &AtBlock, id: DeviceId) -> Result<Option<Performanc
 	view(at, api::view_functions().challenges().performance_of(Static(id)))
 		.await
 		.map(|score| score.map(|score| score.0))
+}
+
+/// All devices' scores, whatever their age.
+pub async fn performances(at: &AtBlock) -> Result<Vec<(DeviceId, Performance)>> {
+	Ok(collect!(at, api::storage().challenges().performances(), (), |key, value| (
+		key.0 .0, value.0
+	)))
+}
+
+/// Some measured speeds of devices, at most `limit`, in no particular order, and whether those are all.
+pub async fn some_performances(
+	at: &AtBlock,
+	limit: usize,
+) -> Result<(Vec<(DeviceId, Performance)>, bool)> {
+	let mut rows = Vec::new();
+	let address = api::storage().challenges().performances();
+	let mut entries = at.storage().iter(address, ()).await.map_err(node)?;
+	while let Some(entry) = entries.next().await {
+		if rows.len() >= limit {
+			return Ok((rows, false));
+		}
+		let entry = entry.map_err(node)?;
+		let key = entry.key().map_err(node)?.decode().map_err(node)?;
+		let value = entry.value().decode().map_err(node)?;
+		rows.push((key.0 .0, value.0));
+	}
+	Ok((rows, true))
 }
 
 /// The open round of a device.
@@ -264,11 +314,18 @@ pub async fn round(at: &AtBlock, id: RoundId) -> Result<Option<Round<AccountId32
 	Ok(find!(at, api::storage().challenges().rounds(), (Static(id),)))
 }
 
-/// The open rounds that wait for a verdict of `who`.
-pub async fn open_rounds_of(at: &AtBlock, who: &AccountId32) -> Result<Vec<ChallengeTask>> {
+/// The open rounds that wait for something from `who`, or will.
+pub async fn open_rounds_of(at: &AtBlock, who: &AccountId32) -> Result<Vec<Assignment>> {
 	view(at, api::view_functions().challenges().open_rounds_of_verifier(*who))
 		.await
-		.map(|tasks| tasks.into_iter().map(|task| task.0).collect())
+		.map(|rounds| rounds.into_iter().map(|assignment| assignment.0).collect())
+}
+
+/// How long the chain means a block to take, in milliseconds.
+pub fn block_millis(at: &AtBlock) -> Result<u64> {
+	at.constants()
+		.entry(api::constants().babe().expected_block_time())
+		.map_err(node)
 }
 
 /// A site's tariff.

@@ -85,9 +85,10 @@ pub struct EvidenceOutlook {
 pub enum ChallengeStanding {
 	/// Not enrolled.
 	NotEnrolled,
-	/// Enrolled, without a valid score and without a round to come.
+	/// Enrolled, without a valid score; a round of it may be asked for now.
 	Unscored,
-	/// Enrolled; a round is queued or open, or the score is valid.
+	/// Enrolled; there is nothing to ask for now: a round is to come or open, the score is valid, or it
+	/// has to wait.
 	Settled,
 }
 

@@ -16,9 +16,11 @@ use armature_primitives::{
 	ed25519,
 	signing::Domain,
 	telemetry::{PowerReading, PowerSource},
-	DeviceId, MilliWatts, Ppm, RoundId, H256,
+	DeviceId, MilliWatts, Ppm, H256,
 };
-use armature_verifier::challenge::{checkpoints, ChallengeError, SegmentOpening, Transcript};
+use armature_verifier::challenge::{
+	checkpoints, task_hash, ChallengeError, SegmentOpening, Transcript,
+};
 use codec::Encode;
 use futures::{
 	future::{BoxFuture, Shared},
@@ -54,7 +56,7 @@ pub enum ChallengeFault {
 	/// The task breaks its bounds.
 	#[error("the task cannot be run: {0}")]
 	Task(ChallengeError),
-	/// The deadline passed, or the agent stops.
+	/// The deadline passed, another task took this one's place, or the agent stops.
 	#[error("the run was stopped before it was done")]
 	Stopped,
 	/// The round is unknown or forgotten, or has no such segment.
@@ -106,7 +108,15 @@ type Running = Shared<BoxFuture<'static, Result<Arc<Done>, ChallengeFault>>>;
 pub struct Challenges {
 	chain: Arc<dyn ChainPort>,
 	runner: Arc<Runner>,
-	rounds: Mutex<VecDeque<(ChallengeTask, Running)>>,
+	rounds: Mutex<VecDeque<Run>>,
+}
+
+/// A round that runs, or has run.
+struct Run {
+	task: ChallengeTask,
+	running: Running,
+	/// Ends this run, if it has not ended.
+	stop: Arc<AtomicBool>,
 }
 
 struct Runner {
@@ -162,22 +172,23 @@ impl Challenges {
 		let result = running.await;
 		if result.is_err() {
 			// The next verifier that asks gets a new attempt.
-			self.lock().retain(|(known, _)| *known != task);
+			self.lock().retain(|known| known.task != task);
 		}
 		result.map(|done| (done.commit.clone(), done.signature))
 	}
 
-	/// The encoded openings of segments of a committed round, in the order asked for.
+	/// The encoded openings of segments of a committed task, given by its hash, in the order asked for.
+	/// A round whose block was replaced has another task, and other segments.
 	pub async fn open(
 		&self,
-		round: RoundId,
+		task: H256,
 		segments: &[(u16, u32)],
 	) -> Result<Vec<u8>, ChallengeFault> {
 		let done = self
 			.lock()
 			.iter()
-			.find(|(task, _)| task.round == round)
-			.and_then(|(_, running)| running.peek().cloned())
+			.find(|known| task_hash(&known.task) == task)
+			.and_then(|known| known.running.peek().cloned())
 			.and_then(Result::ok)
 			.ok_or(ChallengeFault::NothingToOpen)?;
 		let openings: Vec<SegmentOpening> = segments
@@ -205,18 +216,23 @@ impl Challenges {
 	fn known(&self, task: &ChallengeTask) -> Option<Running> {
 		self.lock()
 			.iter()
-			.find(|(known, _)| known == task)
-			.map(|(_, running)| running.clone())
+			.find(|known| known.task == *task)
+			.map(|known| known.running.clone())
 	}
 
 	/// Begins the round unless another call just did.
 	fn begin(&self, task: ChallengeTask) -> Running {
 		let mut rounds = self.lock();
-		if let Some((_, running)) = rounds.iter().find(|(known, _)| *known == task) {
-			return running.clone();
+		if let Some(known) = rounds.iter().find(|known| known.task == task) {
+			return known.running.clone();
 		}
+		// The block of a replaced task is gone. Its run would lengthen the time of this one.
+		for replaced in rounds.iter().filter(|known| known.task.round == task.round) {
+			replaced.stop.store(true, Ordering::SeqCst);
+		}
+		let stop = Arc::new(AtomicBool::new(false));
 		// A task of its own: it goes on when the verifier that asked first hangs up.
-		let handle = tokio::spawn(self.runner.clone().run(task));
+		let handle = tokio::spawn(self.runner.clone().run(task, stop.clone()));
 		let running: Running = async move {
 			handle
 				.await
@@ -227,22 +243,26 @@ impl Challenges {
 		while rounds.len() >= KEEP_ROUNDS {
 			rounds.pop_front();
 		}
-		rounds.push_back((task, running.clone()));
+		rounds.push_back(Run { task, running: running.clone(), stop });
 		running
 	}
 
-	fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(ChallengeTask, Running)>> {
+	fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Run>> {
 		self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 }
 
 impl Runner {
-	async fn run(self: Arc<Self>, task: ChallengeTask) -> Result<Arc<Done>, ChallengeFault> {
+	async fn run(
+		self: Arc<Self>,
+		task: ChallengeTask,
+		stop: Arc<AtomicBool>,
+	) -> Result<Arc<Done>, ChallengeFault> {
 		self.in_flight.fetch_add(1, Ordering::SeqCst);
 		let runner = self.clone();
 		let result = async {
 			let _turn = self.turn.acquire().await.map_err(|_| ChallengeFault::Stopped)?;
-			tokio::task::spawn_blocking(move || runner.run_blocking(task))
+			tokio::task::spawn_blocking(move || runner.run_blocking(task, &stop))
 				.await
 				.map_err(|error| ChallengeFault::Failed(error.to_string()))?
 		}
@@ -251,10 +271,19 @@ impl Runner {
 		result
 	}
 
-	fn run_blocking(&self, task: ChallengeTask) -> Result<Arc<Done>, ChallengeFault> {
+	fn run_blocking(
+		&self,
+		task: ChallengeTask,
+		stop: &AtomicBool,
+	) -> Result<Arc<Done>, ChallengeFault> {
 		let began = Instant::now();
 		let left = Duration::from_millis(task.deadline.saturating_sub(clock::now()));
-		let expired = || self.stop.load(Ordering::SeqCst) || began.elapsed() >= left;
+		let is_stopped = || stop.load(Ordering::SeqCst) || self.stop.load(Ordering::SeqCst);
+		let expired = || is_stopped() || began.elapsed() >= left;
+		// It may have waited for its turn.
+		if expired() {
+			return Err(ChallengeFault::Stopped);
+		}
 		let finished = AtomicBool::new(false);
 		let (states, power) = std::thread::scope(|scope| {
 			let meter = scope.spawn(|| self.measure(&finished));
@@ -265,7 +294,7 @@ impl Runner {
 		let states = states?;
 		let power = power.map_err(|_| ChallengeFault::Failed("the power meter".into()))?;
 		let transcript = Transcript::new(task, states).map_err(ChallengeFault::Task)?;
-		let commit = ChallengeCommit { round: task.round, root: transcript.root(), power };
+		let commit = ChallengeCommit { task: task_hash(&task), root: transcript.root(), power };
 		let signature = self.key.sign(Domain::ChallengeCommit, &self.genesis, self.device, &commit);
 		tracing::info!(
 			round = task.round.0,
@@ -324,7 +353,10 @@ fn power_reading(
 mod tests {
 	use super::*;
 	use crate::{telemetry::PowerConfig, testing::FakeChain};
-	use armature_primitives::challenge::{ChallengeFailure, CpuChallenge};
+	use armature_primitives::{
+		challenge::{ChallengeFailure, CpuChallenge},
+		RoundId,
+	};
 	use armature_verifier::{
 		challenge::{check_openings, check_power, sample},
 		signature::verify_device,
@@ -362,6 +394,7 @@ mod tests {
 		chain.edit(|chain| chain.rounds.push(task));
 		let challenges = challenges(chain);
 		let (commit, signature) = challenges.commit(task).await.expect("answered");
+		assert_eq!(commit.task, task_hash(&task));
 		assert!(verify_device(
 			Domain::ChallengeCommit,
 			&GENESIS,
@@ -372,7 +405,7 @@ mod tests {
 		));
 		check_power(&commit.power).expect("plausible");
 		let wanted = sample(H256([4; 32]), &task, 12).expect("a sample");
-		let bytes = challenges.open(task.round, &wanted).await.expect("opened");
+		let bytes = challenges.open(task_hash(&task), &wanted).await.expect("opened");
 		let openings = Vec::<SegmentOpening>::decode(&mut &bytes[..]).expect("decodes");
 		assert_eq!(check_openings(&task, commit.root, &wanted, &openings), Ok(()));
 		let other = check_openings(&task, H256::zero(), &wanted, &openings);
@@ -440,17 +473,59 @@ mod tests {
 		for task in &tasks {
 			challenges.commit(*task).await.expect("answered");
 		}
-		let open = |round: u64, segment| {
-			let challenges = &challenges;
-			async move { challenges.open(RoundId(round), &[(0, segment)]).await }
+		let hashes: Vec<_> = tasks.iter().map(task_hash).collect();
+		let open = |round: usize, segment| {
+			let (challenges, hash) = (&challenges, hashes[round - 1]);
+			async move { challenges.open(hash, &[(0, segment)]).await }
 		};
 		assert!(matches!(open(1, 0).await, Err(ChallengeFault::NothingToOpen)));
 		open(2, 0).await.expect("remembered");
 		open(3, 19).await.expect("remembered");
 		assert!(matches!(open(3, 20).await, Err(ChallengeFault::NothingToOpen)));
 		let many = vec![(0u16, 1u32); 4_096];
-		let refused = challenges.open(RoundId(3), &many).await;
+		let refused = challenges.open(hashes[2], &many).await;
 		assert!(matches!(refused, Err(ChallengeFault::TooLarge)));
+	}
+
+	#[tokio::test(flavor = "multi_thread")]
+	async fn each_task_of_a_round_should_be_opened_by_itself() {
+		let chain = Arc::new(FakeChain::default());
+		let replaced = task(1, 20);
+		let later = ChallengeTask { seed: H256([8; 32]), ..replaced };
+		let challenges = challenges(chain.clone());
+		let mut answers = Vec::new();
+		for task in [replaced, later] {
+			chain.edit(|chain| chain.rounds = vec![task]);
+			answers.push(challenges.commit(task).await.expect("answered").0);
+		}
+		let [first, second] = answers.as_slice() else { panic!("two answers") };
+		assert_eq!((first.task, second.task), (task_hash(&replaced), task_hash(&later)));
+		let wanted = [(2, 19)];
+		for (task, commit) in [(replaced, first), (later, second)] {
+			let bytes = challenges.open(task_hash(&task), &wanted).await.expect("opened");
+			let openings = Vec::<SegmentOpening>::decode(&mut &bytes[..]).expect("decodes");
+			assert_eq!(check_openings(&task, commit.root, &wanted, &openings), Ok(()));
+		}
+	}
+
+	#[tokio::test(flavor = "multi_thread")]
+	async fn a_replaced_task_should_take_no_time_from_the_next() {
+		let chain = Arc::new(FakeChain::default());
+		let mut replaced = task(1, 100_000);
+		replaced.cpu.steps_per_segment = 1_000;
+		let later = ChallengeTask { seed: H256([8; 32]), ..task(1, 20) };
+		chain.edit(|chain| chain.rounds = vec![replaced]);
+		let challenges = Arc::new(challenges(chain.clone()));
+		let asking = challenges.clone();
+		let old = tokio::spawn(async move { asking.commit(replaced).await });
+		while challenges.in_flight() == 0 {
+			tokio::time::sleep(Duration::from_millis(5)).await;
+		}
+		chain.edit(|chain| chain.rounds = vec![later]);
+		let (commit, _) = challenges.commit(later).await.expect("answered");
+		assert_eq!(commit.task, task_hash(&later));
+		assert!(matches!(old.await.expect("no panic"), Err(ChallengeFault::Stopped)));
+		assert_eq!(challenges.in_flight(), 0);
 	}
 
 	#[test]

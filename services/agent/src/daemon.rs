@@ -4,7 +4,9 @@ use crate::{
 	attest::{AttestError, Attestor},
 	beats::{Beats, Skipped},
 	blobs::OrchestratorBlobs,
-	chain::{BestBlock, ChainError, ChainPort, ChallengeStanding, DeviceView, UptimeTiming},
+	chain::{
+		BestBlock, ChainError, ChainPort, ChainResult, ChallengeStanding, DeviceView, UptimeTiming,
+	},
 	challenge::Challenges,
 	clock,
 	config::{Config, ConfigError},
@@ -512,12 +514,14 @@ impl Agent {
 		}
 		let mut standing = self.chain.challenge_standing(self.device).await?;
 		if standing == ChallengeStanding::NotEnrolled {
-			self.chain.enrol_device(self.device).await?;
-			tracing::info!("enrolled for challenges");
+			if is_done(self.chain.enrol_device(self.device).await)? {
+				tracing::info!("enrolled for challenges");
+			}
 			standing = self.chain.challenge_standing(self.device).await?;
 		}
-		if standing == ChallengeStanding::Unscored {
-			self.chain.request_challenge(self.device).await?;
+		if standing == ChallengeStanding::Unscored
+			&& is_done(self.chain.request_challenge(self.device).await)?
+		{
 			tracing::info!("challenge requested");
 		}
 		Ok(())
@@ -611,8 +615,8 @@ impl Agent {
 					},
 				}
 			},
-			ControlRequest::OpenSegments { round, segments } if roles.verifier => {
-				match self.challenges.open(round, &segments).await {
+			ControlRequest::OpenSegments { round, task, segments } if roles.verifier => {
+				match self.challenges.open(task, &segments).await {
 					Ok(openings) => reply.control(ControlResponse::Segments { openings }),
 					Err(error) => {
 						tracing::warn!(%peer, round = round.0, %error, "segments not opened");
@@ -644,6 +648,21 @@ impl Agent {
 			blobs: 0,
 			blob_bytes: 0,
 		}
+	}
+}
+
+/// Whether a call to take part in challenges was executed. One that came too late, for a round is to come
+/// or just ended, is no fault: what it was to bring about is settled.
+fn is_done(called: ChainResult<()>) -> ChainResult<bool> {
+	const SETTLED: [&str; 5] =
+		["AlreadyRequested", "RoundOpen", "ScoreValid", "CoolingDown", "Resting"];
+	match called {
+		Ok(()) => Ok(true),
+		Err(ChainError::Rejected(text)) if SETTLED.iter().any(|name| text.contains(name)) => {
+			tracing::debug!(text, "the device's challenges are settled for now");
+			Ok(false)
+		},
+		Err(error) => Err(error),
 	}
 }
 

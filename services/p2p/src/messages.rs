@@ -13,7 +13,7 @@ use armature_primitives::{
 use codec::{Decode, DecodeLimit, Encode};
 
 /// Name of the control protocol.
-pub const CONTROL_PROTOCOL: &str = "/armature/control/1";
+pub const CONTROL_PROTOCOL: &str = "/armature/control/2";
 
 /// Name of the blob protocol.
 pub const BLOB_PROTOCOL: &str = "/armature/blob/1";
@@ -143,6 +143,8 @@ pub enum ControlRequest {
 	OpenSegments {
 		/// The round.
 		round: RoundId,
+		/// Hash of the task that was committed to: a round whose block was replaced has another.
+		task: H256,
 		/// Lane and segment of each, at most [`MAX_SEGMENTS`].
 		segments: Vec<(u16, u32)>,
 	},

@@ -3,12 +3,14 @@
 pub mod sdk;
 
 use armature_primitives::{
-	challenge::{ChallengeTask, Verdict},
+	challenge::{Assignment, Verdict},
 	ed25519,
 	lease::RunReport,
 	market::OrderSpec,
 	DeviceId, LeaseId, Moment, RoundId, H256,
 };
+use armature_sdk::AccountId32;
+use armature_verifier::challenge::fraud::FraudProof;
 use async_trait::async_trait;
 
 /// Why the chain did not do what was asked.
@@ -68,15 +70,28 @@ pub trait ChainView: Send + Sync {
 	/// The genesis hash, which every signature binds.
 	fn genesis(&self) -> H256;
 
+	/// The account that signs, which seals name.
+	fn account(&self) -> AccountId32;
+
 	/// The key of a device; `None` when no such device is registered.
 	async fn device_key(&self, id: DeviceId) -> Result<Option<ed25519::Public>, ChainError>;
 
-	/// The open rounds that wait for this verifier's verdict. Asked often: the verifier's clock
-	/// for a round starts when it first shows up here.
-	async fn open_rounds(&self) -> Result<Vec<ChallengeTask>, ChainError>;
+	/// The open rounds that wait for something from this verifier, or will. Asked often: the
+	/// verifier's clock for a round starts when it first shows up here.
+	async fn open_rounds(&self) -> Result<Vec<Assignment>, ChainError>;
 
-	/// Posts verdicts in one call; either all are taken or none is.
-	async fn post_verdicts(&self, verdicts: &[(RoundId, Verdict)]) -> Result<(), ChainError>;
+	/// Posts hashes of verdicts in one call; either all are taken or none is.
+	async fn seal_verdicts(&self, seals: &[(RoundId, H256)]) -> Result<(), ChainError>;
+
+	/// Posts verdicts with the salts that they were sealed with, in one call; either all are taken or
+	/// none is.
+	async fn reveal_verdicts(&self, reveals: &[(RoundId, Verdict, H256)])
+		-> Result<(), ChainError>;
+
+	/// Proves that the device of a round is a fraud. [`ChainError::Rejected`] also where the chain finds
+	/// that it is none, which costs the bond of the proof; the text names the error as
+	/// `Challenges.FraudKnown` and, for that, `Challenges.FraudRefuted`.
+	async fn prove_fraud(&self, round: RoundId, proof: &FraudProof) -> Result<(), ChainError>;
 
 	/// The disputes that wait for this verifier's report.
 	async fn open_disputes(&self) -> Result<Vec<Dispute>, ChainError>;

@@ -12,6 +12,12 @@ use std::{
 /// The largest configuration file that is read, in bytes.
 const MAX_CONFIG_LEN: u64 = 64 * 1024;
 
+/// The chain's bound on verdicts in one call.
+const MAX_BATCH: usize = 32;
+
+/// Evidence that is gone before anyone could look at it is of no use.
+const MIN_EVIDENCE_MILLIS: u64 = 3_600_000;
+
 /// How a verifier runs. Times are milliseconds, sizes bytes unless they say otherwise.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,12 +74,23 @@ pub struct ChallengeConfig {
 	pub max_concurrent: usize,
 	/// Segments are re-run for so many rounds at once.
 	pub max_checks: usize,
-	/// A round is judged this long before its deadline at the latest, so that its verdict arrives.
+	/// A round is judged this long before its deadline at the latest, so that the seal of its verdict
+	/// arrives.
 	pub posting_margin_millis: u64,
-	/// Verdicts in one call.
+	/// Seals, or verdicts, in one call; the chain takes 32.
 	pub batch: usize,
-	/// A verdict whose round the chain still lists as open is posted again after this time.
+	/// A round that has less time than this until it has to be judged is left alone: its device could
+	/// not answer, which is not its fault.
+	pub min_window_millis: u64,
+	/// A seal or verdict that the chain still waits for is posted again after this time: before the
+	/// posting margin is over.
 	pub repost_millis: u64,
+	/// What a device signed and opened in a round is kept for this time: as long as a fraud in it can
+	/// be proved (a day, from the round's end), and a little longer.
+	pub evidence_millis: u64,
+	/// Whether a segment that was found to be wrong is proved to the chain, which slashes the device.
+	/// Pays a reward; a proof of a segment that is right costs its bond.
+	pub prove_frauds: bool,
 }
 
 /// How disputes are settled.
@@ -126,7 +143,10 @@ impl Default for ChallengeConfig {
 			max_checks: 1,
 			posting_margin_millis: 15_000,
 			batch: 16,
-			repost_millis: 30_000,
+			min_window_millis: 5_000,
+			repost_millis: 5_000,
+			evidence_millis: 90_000_000,
+			prove_frauds: true,
 		}
 	}
 }
@@ -203,7 +223,18 @@ impl Config {
 		check((1..=MAX_SEGMENTS).contains(&samples), "challenges.samples", "is not from 1 to 160")?;
 		check(challenges.max_concurrent > 0, "challenges.max_concurrent", "is 0")?;
 		check(challenges.max_checks > 0, "challenges.max_checks", "is 0")?;
-		check(challenges.batch > 0, "challenges.batch", "is 0")?;
+		let is_batch = (1..=MAX_BATCH).contains(&challenges.batch);
+		check(is_batch, "challenges.batch", "is not from 1 to 32")?;
+		check(
+			challenges.repost_millis < challenges.posting_margin_millis,
+			"challenges.repost_millis",
+			"is not below challenges.posting_margin_millis: a seal could not be posted again in time",
+		)?;
+		check(
+			challenges.evidence_millis >= MIN_EVIDENCE_MILLIS,
+			"challenges.evidence_millis",
+			"is below an hour (3600000)",
+		)?;
 		check(disputes.poll_millis > 0, "disputes.poll_millis", "is 0")?;
 		check(renewals.poll_millis > 0, "renewals.poll_millis", "is 0")?;
 		check(disputes.time_factor > 0, "disputes.time_factor", "is 0")?;
@@ -219,5 +250,34 @@ impl Config {
 
 	pub(crate) fn request_timeout(&self) -> Duration {
 		Duration::from_millis(self.network.request_timeout_millis)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn challenge_settings_should_be_held_to_their_bounds() {
+		let named = |change: fn(&mut ChallengeConfig)| {
+			let mut config = Config::new(PathBuf::from("data"));
+			change(&mut config.challenges);
+			match config.validate() {
+				Err(Error::Setting { name, .. }) => Some(name),
+				_ => None,
+			}
+		};
+		assert_eq!(named(|_| {}), None);
+		assert_eq!(named(|config| config.batch = 32), None);
+		let changes: [fn(&mut ChallengeConfig); 2] =
+			[|config| config.batch = 0, |config| config.batch = 33];
+		for change in changes {
+			assert_eq!(named(change), Some("challenges.batch"));
+		}
+		let reposts_late = |config: &mut ChallengeConfig| config.repost_millis = 15_000;
+		assert_eq!(named(reposts_late), Some("challenges.repost_millis"));
+		assert_eq!(named(|config| config.repost_millis = 14_999), None);
+		let forgets = |config: &mut ChallengeConfig| config.evidence_millis = 3_599_999;
+		assert_eq!(named(forgets), Some("challenges.evidence_millis"));
 	}
 }

@@ -1,21 +1,27 @@
-//! The verifier daemon: challenges devices, times them, posts verdicts, and settles disputes about
-//! results by running the module again.
+//! The verifier daemon: challenges devices, times them, posts verdicts, proves frauds, and settles
+//! disputes about results by running the module again.
 //!
 //! Devices dial in and say hello. When the chain lists a round for this verifier, its clock starts;
 //! the device computes and commits to all its checkpoints by one root; only then does the verifier
 //! draw, from the operating system's randomness, which segments it wants opened, and re-runs them.
 //! Its own clock is the only one that counts.
 //!
+//! A verdict is posted twice: first its hash with a secret salt, and, once nobody of the committee can
+//! learn from it any more, the verdict itself. Where a segment is wrong, the device has signed the
+//! proof, and the chain gets it at once.
+//!
 //! Renewals of attestations, which the chain takes unverified, are verified here by the chain's own
 //! verification, run on this verifier's node, and disputed where they do not hold.
 //!
-//! Findings enter a journal before they are posted: a restart neither repeats nor forgets one.
+//! Findings enter a journal before they are posted: a restart neither repeats nor forgets one. So does
+//! what devices signed and opened, which is kept as long as a fraud can be proved by it.
 
 pub mod chain;
 mod config;
 mod disputes;
 mod error;
 mod journal;
+mod posting;
 mod renewals;
 mod rounds;
 mod service;

@@ -5,7 +5,8 @@ use crate::{
 	config::Config,
 	disputes::rerun,
 	error::Error,
-	journal::{Journal, JournalError},
+	journal::{Horizon, Journal, JournalError, Judged, Sealed},
+	posting::{post_verdicts, prove_frauds, Step},
 	renewals::Watcher,
 	rounds::{Judge, RoundClock, Unjudged},
 };
@@ -15,12 +16,13 @@ use armature_p2p::{
 	StatusReport,
 };
 use armature_primitives::{
-	challenge::{ChallengeTask, Verdict},
+	challenge::{Assignment, AssignmentPhase, ChallengeTask},
 	ed25519::Signature,
 	signing::Domain,
-	DeviceId, LeaseId, Moment, RoundId, H256,
+	DeviceId, LeaseId, Moment, H256,
 };
 use armature_sandbox::Sandbox;
+use armature_verifier::challenge::task_hash;
 use std::{
 	collections::{HashMap, HashSet},
 	future::Future,
@@ -39,13 +41,10 @@ const MAX_REQUESTS: usize = 256;
 /// Questions to the chain on behalf of peers at once.
 const MAX_CHAIN_REQUESTS: usize = 16;
 
-const CHAIN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CHAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A call must be in a block by then.
-const POST_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Decided verdicts that nobody announced are looked for so often.
-const POST_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const POST_TIMEOUT: Duration = Duration::from_secs(60);
 
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 const FORGET_INTERVAL: Duration = Duration::from_secs(600);
@@ -53,7 +52,7 @@ const FORGET_INTERVAL: Duration = Duration::from_secs(600);
 /// How long a stop waits for the journal's last write.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The journal keeps what is closed for a day.
+/// The journal keeps what is closed for a day, and evidence for as long as the settings say.
 const KEEP_MILLIS: u64 = 24 * 3_600_000;
 
 /// A running verifier.
@@ -111,13 +110,21 @@ impl Verifier {
 			chain_requests: Semaphore::new(MAX_CHAIN_REQUESTS),
 			open_rounds: Mutex::default(),
 			open_disputes: Mutex::default(),
-			decided: Notify::new(),
+			seal_news: Notify::new(),
+			reveal_news: Notify::new(),
+			frauds: Notify::new(),
 			started_at: unix_millis(),
 		});
 		let mut tasks = JoinSet::new();
 		tasks.spawn(serve(service.clone(), inbound));
 		tasks.spawn(watch_rounds(service.clone()));
-		tasks.spawn(post_verdicts(service.clone()));
+		// Neither waits for the other.
+		for step in [Step::Seal, Step::Reveal] {
+			tasks.spawn(post_verdicts(service.clone(), step));
+		}
+		if service.config.challenges.prove_frauds {
+			tasks.spawn(prove_frauds(service.clone()));
+		}
 		tasks.spawn(settle_disputes(service.clone()));
 		tasks.spawn(watch_renewals(service.clone()));
 		tasks.spawn(maintain(service));
@@ -167,9 +174,10 @@ pub async fn run(
 	Ok(())
 }
 
-struct Service {
-	config: Config,
-	chain: Arc<dyn ChainView>,
+/// What its tasks share.
+pub(crate) struct Service {
+	pub(crate) config: Config,
+	pub(crate) chain: Arc<dyn ChainView>,
 	genesis: H256,
 	handle: Handle,
 	sessions: Arc<Mutex<Sessions>>,
@@ -178,15 +186,25 @@ struct Service {
 	sandbox: Sandbox,
 	chain_requests: Semaphore,
 	/// Rounds and disputes that the chain listed last; `None` before the first answer.
-	open_rounds: Mutex<Option<HashSet<RoundId>>>,
+	pub(crate) open_rounds: Mutex<Option<Vec<Assignment>>>,
 	open_disputes: Mutex<Option<HashSet<LeaseId>>>,
-	/// A verdict was entered into the journal.
-	decided: Notify,
+	/// A verdict was entered into the journal, or the chain waits for something else: for those that
+	/// post seals, and for those that post verdicts.
+	pub(crate) seal_news: Notify,
+	pub(crate) reveal_news: Notify,
+	/// A proof of a fraud was entered into the journal.
+	pub(crate) frauds: Notify,
 	started_at: Moment,
 }
 
 impl Service {
-	async fn with_journal<T: Send + 'static>(
+	/// Has those that post look at once.
+	fn announce(&self) {
+		self.seal_news.notify_one();
+		self.reveal_news.notify_one();
+	}
+
+	pub(crate) async fn with_journal<T: Send + 'static>(
 		&self,
 		work: impl FnOnce(&Journal) -> Result<T, JournalError> + Send + 'static,
 	) -> Option<T> {
@@ -251,7 +269,7 @@ impl Service {
 	fn status(&self) -> StatusReport {
 		let mut version = env!("CARGO_PKG_VERSION").as_bytes().to_vec();
 		version.truncate(MAX_VERSION_LEN);
-		let rounds = lock(&self.open_rounds).as_ref().map_or(0, HashSet::len);
+		let rounds = lock(&self.open_rounds).as_ref().map_or(0, Vec::len);
 		let disputes = lock(&self.open_disputes).as_ref().map_or(0, HashSet::len);
 		StatusReport {
 			service: ServiceKind::Verifier,
@@ -314,10 +332,12 @@ async fn serve(service: Arc<Service>, mut inbound: mpsc::Receiver<Inbound>) {
 /// Looks for new rounds and judges them.
 async fn watch_rounds(service: Arc<Service>) {
 	let mut poll = ticker(Duration::from_millis(service.config.challenges.poll_millis));
-	let mut judging: JoinSet<(RoundId, Result<Verdict, Unjudged>)> = JoinSet::new();
-	let mut running: HashMap<tokio::task::Id, RoundId> = HashMap::new();
-	// Rounds that cannot be judged, kept while the chain lists them.
-	let mut hopeless: HashSet<RoundId> = HashSet::new();
+	let mut judging: JoinSet<(ChallengeTask, Result<Judged, Unjudged>)> = JoinSet::new();
+	// Tasks by their hashes: a round whose block was replaced may have another one.
+	let mut running: HashMap<tokio::task::Id, H256> = HashMap::new();
+	let min_window = Duration::from_millis(service.config.challenges.min_window_millis);
+	// Those that cannot be judged, kept while the chain lists them.
+	let mut hopeless: HashSet<H256> = HashSet::new();
 	loop {
 		tokio::select! {
 			_ = poll.tick() => {
@@ -328,44 +348,44 @@ async fn watch_rounds(service: Arc<Service>) {
 						continue;
 					},
 				};
-				let ids: HashSet<_> = open.iter().map(|task| task.round).collect();
-				hopeless.retain(|round| ids.contains(round));
-				*lock(&service.open_rounds) = Some(ids);
+				let tasks: HashSet<_> =
+					open.iter().map(|assignment| task_hash(&assignment.task)).collect();
+				hopeless.retain(|task| tasks.contains(task));
 				let busy: HashSet<_> = running.values().chain(&hopeless).copied().collect();
-				for (task, clock) in unjudged(&service, open, &busy).await {
+				let unjudged = unjudged(&service, &open, &busy).await;
+				list(&service, open);
+				for (task, clock) in unjudged {
+					if clock.left() < min_window {
+						tracing::warn!(round = task.round.0, "round seen too late to be judged");
+						hopeless.insert(task_hash(&task));
+						continue;
+					}
 					if judging.len() >= service.config.challenges.max_concurrent {
 						break;
 					}
 					tracing::info!(round = task.round.0, device = task.device.0, "round begins");
 					let service = service.clone();
 					let handle = judging.spawn(async move {
-						(task.round, service.judge.judge(task, clock).await)
+						(task, service.judge.judge(task, clock).await)
 					});
-					running.insert(handle.id(), task.round);
+					running.insert(handle.id(), task_hash(&task));
 				}
 			},
 			Some(done) = judging.join_next_with_id(), if !judging.is_empty() => {
 				match done {
-					Ok((id, (round, Ok(verdict)))) => {
+					Ok((id, (_, Ok(judged)))) => {
 						running.remove(&id);
-						tracing::info!(round = round.0, ?verdict, "round judged");
-						let decide = move |journal: &Journal| {
-							journal.decide_round(round, verdict, unix_millis())
-						};
-						// Without the journal the round is judged anew at the next look.
-						if service.with_journal(decide).await.is_some() {
-							service.decided.notify_one();
-						}
+						decide(&service, judged).await;
 					},
-					Ok((id, (round, Err(error)))) => {
+					Ok((id, (task, Err(error)))) => {
 						running.remove(&id);
-						tracing::error!(round = round.0, %error, "round cannot be judged");
-						hopeless.insert(round);
+						tracing::error!(round = task.round.0, %error, "round cannot be judged");
+						hopeless.insert(task_hash(&task));
 					},
 					Err(error) => {
 						tracing::error!(%error, "judging a round was interrupted");
-						if let Some(round) = running.remove(&error.id()) {
-							hopeless.insert(round);
+						if let Some(task) = running.remove(&error.id()) {
+							hopeless.insert(task);
 						}
 					},
 				}
@@ -374,28 +394,57 @@ async fn watch_rounds(service: Arc<Service>) {
 	}
 }
 
-/// The open rounds that nobody works on and that have no verdict, with their clocks.
+/// Takes what the chain lists, and has it looked at where it is something else than before.
+fn list(service: &Service, open: Vec<Assignment>) {
+	let mut listed = lock(&service.open_rounds);
+	if listed.as_ref() != Some(&open) {
+		*listed = Some(open);
+		service.announce();
+	}
+}
+
+/// Enters what a round came to into the journal, and has it posted.
+async fn decide(service: &Service, judged: Judged) {
+	let Sealed { round, verdict, .. } = judged.sealed;
+	tracing::info!(round = round.0, ?verdict, "round judged");
+	let is_fraud = judged.proof.is_some();
+	let decide = move |journal: &Journal| journal.decide_round(&judged, unix_millis());
+	// Without the journal the round is judged anew at the next look.
+	if service.with_journal(decide).await.is_some() {
+		service.announce();
+		if is_fraud {
+			service.frauds.notify_one();
+		}
+	}
+}
+
+/// The open rounds that wait for a seal, that nobody works on and that have no verdict, with their
+/// clocks.
 async fn unjudged(
 	service: &Service,
-	open: Vec<ChallengeTask>,
-	busy: &HashSet<RoundId>,
+	open: &[Assignment],
+	busy: &HashSet<H256>,
 ) -> Vec<(ChallengeTask, RoundClock)> {
-	let fresh: Vec<_> = open.into_iter().filter(|task| !busy.contains(&task.round)).collect();
+	let fresh: Vec<_> = open
+		.iter()
+		.filter(|assignment| assignment.phase == AssignmentPhase::Seal)
+		.map(|assignment| assignment.task)
+		.filter(|task| !busy.contains(&task_hash(task)))
+		.collect();
 	if fresh.is_empty() {
 		return Vec::new();
 	}
 	let (now, since) = (unix_millis(), Instant::now());
-	let rounds: Vec<_> = fresh.iter().map(|task| task.round).collect();
-	let read = move |journal: &Journal| {
-		Ok((journal.first_seen(&rounds, now)?, journal.verdicts(&rounds)?))
-	};
+	let tasks: Vec<_> = fresh.iter().map(task_hash).collect();
+	let read =
+		move |journal: &Journal| Ok((journal.first_seen(&tasks, now)?, journal.verdicts(&tasks)?));
 	let Some((seen, verdicts)) = service.with_journal(read).await else { return Vec::new() };
 	let margin = service.config.challenges.posting_margin_millis;
 	let known = seen.into_iter().zip(verdicts);
 	fresh
 		.into_iter()
 		.zip(known)
-		.filter(|(task, (_, verdict))| verdict.is_none() && task.deadline > now)
+		.filter(|(task, (_, decision))| decision.is_none() && task.deadline > now)
 		.map(|(task, (seen, _))| {
 			let left = task.deadline.saturating_sub(margin).saturating_sub(now);
 			let clock = RoundClock {
@@ -407,74 +456,6 @@ async fn unjudged(
 			(task, clock)
 		})
 		.collect()
-}
-
-/// Posts verdicts until the chain no longer waits for them.
-async fn post_verdicts(service: Arc<Service>) {
-	let mut interval = ticker(POST_INTERVAL);
-	let config = &service.config.challenges;
-	loop {
-		tokio::select! {
-			_ = interval.tick() => {},
-			() = service.decided.notified() => {},
-		}
-		let Some(open) = lock(&service.open_rounds).clone() else { continue };
-		let rounds: Vec<_> = open.into_iter().collect();
-		let now = unix_millis();
-		let repost = config.repost_millis;
-		let read = move |journal: &Journal| {
-			let verdicts = journal.verdicts(&rounds)?;
-			let due = rounds.into_iter().zip(verdicts).filter_map(|(round, decision)| {
-				let decision = decision.filter(|decision| decision.is_due(now, repost))?;
-				Some((round, decision.finding))
-			});
-			Ok(due.collect::<Vec<_>>())
-		};
-		let Some(due) = service.with_journal(read).await else { continue };
-		for batch in due.chunks(config.batch) {
-			post_batch(&service, batch).await;
-		}
-	}
-}
-
-/// Posts a batch; one that is refused as a whole is posted one by one.
-async fn post_batch(service: &Service, batch: &[(RoundId, Verdict)]) {
-	match timed(POST_TIMEOUT, service.chain.post_verdicts(batch)).await {
-		Ok(()) => {
-			let rounds = batch.iter().map(|(round, _)| *round).collect();
-			mark_posted(service, rounds).await;
-		},
-		Err(ChainError::Unavailable(error)) => {
-			tracing::warn!(count = batch.len(), error, "verdicts not posted yet");
-		},
-		Err(ChainError::Rejected(error)) => {
-			tracing::warn!(count = batch.len(), error, "verdicts refused");
-			if let [(round, _)] = batch {
-				mark_posted(service, vec![*round]).await;
-				return;
-			}
-			for (round, verdict) in batch {
-				let single = [(*round, *verdict)];
-				match timed(POST_TIMEOUT, service.chain.post_verdicts(&single)).await {
-					Ok(()) => mark_posted(service, vec![*round]).await,
-					Err(ChainError::Rejected(error)) => {
-						tracing::warn!(round = round.0, error, "verdict refused");
-						mark_posted(service, vec![*round]).await;
-					},
-					Err(ChainError::Unavailable(error)) => {
-						tracing::warn!(round = round.0, error, "verdict not posted yet");
-						return;
-					},
-				}
-			}
-		},
-	}
-}
-
-async fn mark_posted(service: &Service, rounds: Vec<RoundId>) {
-	let mark = move |journal: &Journal| journal.posted_rounds(&rounds, unix_millis());
-	// Unmarked verdicts are posted again, which the chain refuses without harm.
-	service.with_journal(mark).await;
 }
 
 /// Re-executes disputed leases, one after the other.
@@ -589,9 +570,15 @@ async fn maintain(service: Arc<Service>) {
 				let disputes = lock(&service.open_disputes).clone();
 				// Before the chain has answered, nothing is known to be closed.
 				if let (Some(rounds), Some(disputes)) = (rounds, disputes) {
-					let before = unix_millis().saturating_sub(KEEP_MILLIS);
+					let tasks =
+						rounds.iter().map(|assignment| task_hash(&assignment.task)).collect();
+					let now = unix_millis();
+					let horizon = Horizon {
+						evidence: now.saturating_sub(service.config.challenges.evidence_millis),
+						rest: now.saturating_sub(KEEP_MILLIS),
+					};
 					let forget =
-						move |journal: &Journal| journal.forget(&rounds, &disputes, before);
+						move |journal: &Journal| journal.forget(&tasks, &disputes, horizon);
 					service.with_journal(forget).await;
 				}
 			},
@@ -599,7 +586,7 @@ async fn maintain(service: Arc<Service>) {
 	}
 }
 
-fn ticker(period: Duration) -> tokio::time::Interval {
+pub(crate) fn ticker(period: Duration) -> tokio::time::Interval {
 	let mut interval = tokio::time::interval(period);
 	interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
 	interval
@@ -619,7 +606,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 	mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-fn unix_millis() -> Moment {
+pub(crate) fn unix_millis() -> Moment {
 	SystemTime::now()
 		.duration_since(UNIX_EPOCH)
 		.ok()

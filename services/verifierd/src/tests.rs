@@ -1,10 +1,12 @@
 //! The service over real connections on loopback, with a chain in memory and scripted devices.
 
 mod disputes;
+mod frauds;
 mod journal;
 mod renewals;
 mod restart;
 mod rounds;
+mod sealing;
 
 use crate::{
 	chain::{ChainError, ChainView, Dispute, Renewal, RenewalOutcome},
@@ -16,13 +18,18 @@ use armature_p2p::{
 	RateLimit, Refusal,
 };
 use armature_primitives::{
-	challenge::{ChallengeCommit, ChallengeTask, CpuChallenge, Verdict},
+	challenge::{
+		Assignment, AssignmentPhase, ChallengeCommit, ChallengeTask, CpuChallenge, Verdict,
+	},
 	ed25519::{Public, Signature},
 	lease::RunReport,
 	telemetry::{PowerReading, PowerSource},
 	DeviceId, LeaseId, MilliWatts, Moment, Ppm, RoundId, H256,
 };
-use armature_verifier::challenge::{run_lane, State, Transcript};
+use armature_sdk::AccountId32;
+use armature_verifier::challenge::{
+	fraud::FraudProof, run_lane, task_hash, verdict::seal, State, Transcript,
+};
 use async_trait::async_trait;
 use codec::Encode;
 use ed25519_dalek::{Signer, SigningKey};
@@ -40,6 +47,7 @@ use tokio::sync::mpsc;
 
 pub(crate) const WAIT: Duration = Duration::from_secs(20);
 pub(crate) const GENESIS: H256 = H256([0xa1; 32]);
+pub(crate) const ACCOUNT: AccountId32 = AccountId32([0xac; 32]);
 pub(crate) const POWER: PowerReading = PowerReading {
 	idle: MilliWatts(10_000),
 	loaded: MilliWatts(40_000),
@@ -55,7 +63,18 @@ pub(crate) fn unix_millis() -> Moment {
 #[derive(Default)]
 pub(crate) struct MemoryChain {
 	pub(crate) open: Mutex<Vec<ChallengeTask>>,
+	pub(crate) seals: Mutex<HashMap<RoundId, H256>>,
+	/// Rounds that are listed as sealed.
+	pub(crate) sealed: Mutex<Vec<RoundId>>,
+	/// What was revealed.
 	pub(crate) verdicts: Mutex<HashMap<RoundId, Verdict>>,
+	pub(crate) proofs: Mutex<Vec<(RoundId, FraudProof)>>,
+	/// Proofs that were posted, taken or not.
+	pub(crate) proof_calls: AtomicU32,
+	/// Rounds in which no fraud can be proved.
+	pub(crate) unprovable: Mutex<Vec<RoundId>>,
+	/// Others have not sealed their verdicts.
+	pub(crate) holds_back: AtomicBool,
 	pub(crate) disputes: Mutex<Vec<Dispute>>,
 	pub(crate) reports: Mutex<HashMap<LeaseId, RunReport>>,
 	/// Renewals, with their evidence where the chain shows it.
@@ -72,7 +91,7 @@ pub(crate) struct MemoryChain {
 	pub(crate) is_deaf: AtomicBool,
 	/// Posting succeeds and the lists do not change, as before a block is imported.
 	pub(crate) is_lagging: AtomicBool,
-	/// Rounds that the chain refuses verdicts on.
+	/// Rounds that the chain refuses seals of and verdicts on.
 	pub(crate) refused: Mutex<Vec<RoundId>>,
 }
 
@@ -89,14 +108,34 @@ impl MemoryChain {
 		task
 	}
 
+	/// What was revealed of a round.
 	pub(crate) async fn verdict(&self, round: u64) -> Verdict {
-		for _ in 0..2_000 {
-			if let Some(verdict) = self.verdicts.lock().unwrap().get(&RoundId(round)) {
-				return *verdict;
-			}
-			tokio::time::sleep(Duration::from_millis(10)).await;
+		entry(&self.verdicts, round).await
+	}
+
+	/// What was sealed of a round.
+	pub(crate) async fn seal(&self, round: u64) -> H256 {
+		entry(&self.seals, round).await
+	}
+
+	fn phase(&self, task: &ChallengeTask) -> AssignmentPhase {
+		if !self.sealed.lock().unwrap().contains(&task.round) {
+			AssignmentPhase::Seal
+		} else if self.holds_back.load(Ordering::SeqCst) {
+			AssignmentPhase::Wait
+		} else {
+			AssignmentPhase::Reveal { until: task.deadline + 60_000 }
 		}
-		panic!("no verdict on round {round} in 20 s")
+	}
+
+	fn check_rounds(&self, rounds: impl IntoIterator<Item = RoundId>) -> Result<(), ChainError> {
+		let refused = self.refused.lock().unwrap();
+		match rounds.into_iter().find(|round| refused.contains(round)) {
+			Some(round) => {
+				Err(ChainError::Rejected(format!("Challenges.RoundNotFound: round {round}")))
+			},
+			None => Ok(()),
+		}
 	}
 
 	fn answer(&self) -> Result<(), ChainError> {
@@ -115,28 +154,59 @@ impl ChainView for MemoryChain {
 		GENESIS
 	}
 
+	fn account(&self) -> AccountId32 {
+		ACCOUNT
+	}
+
 	async fn device_key(&self, id: DeviceId) -> Result<Option<Public>, ChainError> {
-		Ok((id.0 < 100).then(|| Public::from(device_key(id.0).verifying_key().to_bytes())))
+		Ok((id.0 < 100).then(|| public_key(id)))
 	}
 
-	async fn open_rounds(&self) -> Result<Vec<ChallengeTask>, ChainError> {
-		Ok(self.open.lock().unwrap().clone())
+	async fn open_rounds(&self) -> Result<Vec<Assignment>, ChainError> {
+		let open = self.open.lock().unwrap();
+		let assignment = |task: &ChallengeTask| Assignment { task: *task, phase: self.phase(task) };
+		Ok(open.iter().map(assignment).collect())
 	}
 
-	async fn post_verdicts(&self, verdicts: &[(RoundId, Verdict)]) -> Result<(), ChainError> {
+	async fn seal_verdicts(&self, seals: &[(RoundId, H256)]) -> Result<(), ChainError> {
 		self.answer()?;
-		let refused = self.refused.lock().unwrap();
-		if let Some((round, _)) = verdicts.iter().find(|(round, _)| refused.contains(round)) {
-			return Err(ChainError::Rejected(format!("round {round}: RoundNotFound")));
-		}
-		for (round, verdict) in verdicts {
-			let old = self.verdicts.lock().unwrap().insert(*round, *verdict);
-			assert!(old.is_none() || old == Some(*verdict), "{round}: {old:?}, {verdict:?}");
+		self.check_rounds(seals.iter().map(|(round, _)| *round))?;
+		for (round, hash) in seals {
+			let old = self.seals.lock().unwrap().insert(*round, *hash);
+			assert!(old.is_none() || old == Some(*hash), "{round}: {old:?}, {hash:?}");
 		}
 		if !self.is_lagging.load(Ordering::SeqCst) {
-			let done = |task: &ChallengeTask| verdicts.iter().any(|(id, _)| *id == task.round);
+			self.sealed.lock().unwrap().extend(seals.iter().map(|(round, _)| *round));
+		}
+		Ok(())
+	}
+
+	async fn reveal_verdicts(
+		&self,
+		reveals: &[(RoundId, Verdict, H256)],
+	) -> Result<(), ChainError> {
+		self.answer()?;
+		self.check_rounds(reveals.iter().map(|(round, ..)| *round))?;
+		assert!(!self.holds_back.load(Ordering::SeqCst), "revealed too early: {reveals:?}");
+		for (round, verdict, salt) in reveals {
+			let sealed = self.seals.lock().unwrap().get(round).copied();
+			assert_eq!(sealed, Some(seal(*round, &ACCOUNT, verdict, salt)), "{round}");
+			self.verdicts.lock().unwrap().insert(*round, *verdict);
+		}
+		if !self.is_lagging.load(Ordering::SeqCst) {
+			let done = |task: &ChallengeTask| reveals.iter().any(|(id, ..)| *id == task.round);
 			self.open.lock().unwrap().retain(|task| !done(task));
 		}
+		Ok(())
+	}
+
+	async fn prove_fraud(&self, round: RoundId, proof: &FraudProof) -> Result<(), ChainError> {
+		self.proof_calls.fetch_add(1, Ordering::SeqCst);
+		self.answer()?;
+		if self.unprovable.lock().unwrap().contains(&round) {
+			return Err(ChainError::Rejected(format!("Challenges.FraudKnown: round {round}")));
+		}
+		self.proofs.lock().unwrap().push((round, proof.clone()));
 		Ok(())
 	}
 
@@ -187,6 +257,17 @@ impl ChainView for MemoryChain {
 	}
 }
 
+/// Waits for the entry of a round.
+async fn entry<T: Copy>(entries: &Mutex<HashMap<RoundId, T>>, round: u64) -> T {
+	for _ in 0..2_000 {
+		if let Some(entry) = entries.lock().unwrap().get(&RoundId(round)) {
+			return *entry;
+		}
+		tokio::time::sleep(Duration::from_millis(10)).await;
+	}
+	panic!("nothing of round {round} in 20 s")
+}
+
 pub(crate) fn device_key(id: u32) -> SigningKey {
 	SigningKey::from_bytes(&H256::from_low_u64_be(u64::from(id) + 1).0)
 }
@@ -199,7 +280,8 @@ pub(crate) fn test_config(dir: &Path) -> Config {
 	config.challenges.poll_millis = 20;
 	config.challenges.samples = 10;
 	config.challenges.posting_margin_millis = 100;
-	config.challenges.repost_millis = 600;
+	config.challenges.min_window_millis = 0;
+	config.challenges.repost_millis = 90;
 	config.disputes.poll_millis = 50;
 	config.disputes.posting_margin_millis = 100;
 	config.renewals.poll_millis = 50;
@@ -228,8 +310,8 @@ pub(crate) enum Script {
 	NeverOpens,
 	/// Signs the commitment with another key.
 	ForgesSignature,
-	/// Signs a commitment to another round.
-	OtherRound,
+	/// Signs a commitment to another task.
+	OtherTask,
 	/// Draws less under load than idle.
 	AbsurdPower,
 	/// Answers a challenge with something else.
@@ -288,6 +370,10 @@ impl Device {
 	}
 }
 
+pub(crate) fn public_key(device: DeviceId) -> Public {
+	Public::from(device_key(device.0).verifying_key().to_bytes())
+}
+
 fn compute(task: &ChallengeTask, is_made_up: impl Fn(u32) -> bool) -> Transcript {
 	let mut states = Vec::new();
 	for lane in 0..task.cpu.lanes {
@@ -307,7 +393,7 @@ async fn act(
 	mut inbound: mpsc::Receiver<Inbound>,
 	started: Arc<AtomicU32>,
 ) {
-	let mut transcripts: HashMap<RoundId, Transcript> = HashMap::new();
+	let mut transcripts: HashMap<H256, Transcript> = HashMap::new();
 	// Kept so that a silent device's requests stay open.
 	let mut ignored = Vec::new();
 	while let Some(Inbound { request, reply, .. }) = inbound.recv().await {
@@ -334,13 +420,14 @@ async fn act(
 				let is_made_up = |segment| script == Script::Skips && segment >= half;
 				let transcript = compute(&task, is_made_up);
 				let mut power = POWER;
-				let mut round = task.round;
+				let mut answered = task;
 				match script {
 					Script::AbsurdPower => power.loaded = MilliWatts(power.idle.0 - 1),
-					Script::OtherRound => round = RoundId(round.0 + 1),
+					Script::OtherTask => answered.seed = H256::zero(),
 					_ => {},
 				}
-				let commit = ChallengeCommit { round, root: transcript.root(), power };
+				let (task_hash, root) = (task_hash(&answered), transcript.root());
+				let commit = ChallengeCommit { task: task_hash, root, power };
 				let signer = if script == Script::ForgesSignature { id + 1 } else { id };
 				let payload = commit_payload(&GENESIS, task.device, &commit);
 				let signature = Signature::from(device_key(signer).sign(&payload).to_bytes());
@@ -349,11 +436,13 @@ async fn act(
 				} else {
 					transcript
 				};
-				transcripts.insert(task.round, kept);
+				transcripts.insert(armature_verifier::challenge::task_hash(&task), kept);
 				reply.control(ControlResponse::Committed { commit, signature });
 			},
-			InboundRequest::Control(ControlRequest::OpenSegments { round, mut segments }) => {
-				let transcript = &transcripts[&round];
+			InboundRequest::Control(ControlRequest::OpenSegments {
+				task, mut segments, ..
+			}) => {
+				let transcript = &transcripts[&task];
 				match script {
 					Script::NeverOpens => {
 						ignored.push(reply);

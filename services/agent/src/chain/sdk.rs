@@ -179,13 +179,11 @@ impl ChainPort for SdkChain {
 
 	async fn challenge_standing(&self, device: DeviceId) -> ChainResult<ChallengeStanding> {
 		let at = self.best().await?;
-		let Some(enrolment) = query::enrolment(&at, device).await.map_err(failed)? else {
+		if query::enrolment(&at, device).await.map_err(failed)?.is_none() {
 			return Ok(ChallengeStanding::NotEnrolled);
-		};
-		let settled = enrolment.queued
-			|| query::open_round_of(&at, device).await.map_err(failed)?.is_some()
-			|| query::performance(&at, device).await.map_err(failed)?.is_some();
-		Ok(if settled { ChallengeStanding::Settled } else { ChallengeStanding::Unscored })
+		}
+		let may_request = query::may_request_challenge(&at, device).await.map_err(failed)?;
+		Ok(if may_request { ChallengeStanding::Unscored } else { ChallengeStanding::Settled })
 	}
 
 	async fn enrol_device(&self, device: DeviceId) -> ChainResult<()> {

@@ -20,7 +20,7 @@ use armature_primitives::{
 	LeaseId, Ppm, RegionId, RoundId, H256,
 };
 use armature_verifier::{
-	challenge::{check_openings, sample, SegmentOpening},
+	challenge::{check_openings, sample, task_hash, SegmentOpening},
 	evidence::{check_statement, decode, Context},
 	signature::verify_device,
 };
@@ -260,7 +260,11 @@ async fn an_agent_should_live_a_whole_life() {
 	let domain = Domain::ChallengeCommit;
 	assert!(verify_device(domain, &GENESIS, DEVICE, &commit, &key.public(), &signature));
 	let wanted = sample(H256([3; 32]), &round, 5).expect("a sample");
-	let open = ControlRequest::OpenSegments { round: round.round, segments: wanted.clone() };
+	let open = ControlRequest::OpenSegments {
+		round: round.round,
+		task: task_hash(&round),
+		segments: wanted.clone(),
+	};
 	let answer = service.handle.control(peer, open, wait).await.expect("answered");
 	let ControlResponse::Segments { openings } = answer else { panic!("{answer:?}") };
 	let openings = Vec::<SegmentOpening>::decode(&mut &openings[..]).expect("decodes");
@@ -345,7 +349,11 @@ async fn strangers_should_get_nothing() {
 	};
 	let answer = ask(ControlRequest::StartChallenge { task }).await.expect("answered");
 	assert_eq!(answer, refused(Refusal::NotAssigned));
-	let open = ControlRequest::OpenSegments { round: RoundId(1), segments: vec![(0, 0)] };
+	let open = ControlRequest::OpenSegments {
+		round: RoundId(1),
+		task: task_hash(&task),
+		segments: vec![(0, 0)],
+	};
 	assert_eq!(ask(open).await.expect("answered"), refused(Refusal::NotAssigned));
 	let stat = BlobRequest::Stat { hash: H256::zero() };
 	let answer = service
@@ -461,4 +469,14 @@ async fn refused_leaves_should_be_given_up_after_some_attempts() {
 	until("a later leaf", || chain.edit(|chain| !chain.leaves.is_empty())).await;
 	stop.send(()).expect("running");
 	agent.await.expect("no panic").expect("a clean end");
+}
+
+#[test]
+fn refused_requests_should_count_as_settled_where_they_are() {
+	let refused = |text: &str| is_done(Err(ChainError::Rejected(text.into())));
+	assert!(matches!(is_done(Ok(())), Ok(true)));
+	assert!(matches!(refused("Challenges.CoolingDown: Too early."), Ok(false)));
+	assert!(matches!(refused("Challenges.NotOperator: No."), Err(ChainError::Rejected(_))));
+	let away = is_done(Err(ChainError::Unavailable("Resting".into())));
+	assert!(matches!(away, Err(ChainError::Unavailable(_))));
 }

@@ -132,7 +132,7 @@ async fn requests_of_other_services_should_be_refused() {
 	};
 	for request in [
 		ControlRequest::StartChallenge { task },
-		ControlRequest::OpenSegments { round: RoundId(1), segments: vec![] },
+		ControlRequest::OpenSegments { round: RoundId(1), task: H256::zero(), segments: vec![] },
 		ControlRequest::LeaseNotice { lease: LeaseId(1) },
 	] {
 		assert_eq!(client.ask(request).await, refused(Refusal::NotAssigned));

@@ -33,7 +33,7 @@ pub(super) fn beat() -> Beat {
 
 pub(super) fn commit() -> ChallengeCommit {
 	ChallengeCommit {
-		round: RoundId(3),
+		task: H256([14; 32]),
 		root: H256([15; 32]),
 		power: PowerReading {
 			idle: MilliWatts(16),
@@ -58,7 +58,11 @@ pub(super) fn control_requests() -> Vec<ControlRequest> {
 		},
 		ControlRequest::Beat { beat: beat(), signature: signature() },
 		ControlRequest::StartChallenge { task: task() },
-		ControlRequest::OpenSegments { round: RoundId(3), segments: vec![(1, 2), (3, 4)] },
+		ControlRequest::OpenSegments {
+			round: RoundId(3),
+			task: H256([6; 32]),
+			segments: vec![(1, 2), (3, 4)],
+		},
 		ControlRequest::LeaseNotice { lease: LeaseId(5) },
 		ControlRequest::Status,
 	]
@@ -159,7 +163,7 @@ fn control_requests_should_keep_their_bytes() {
 		deadline,
 		deadline_rest,
 	]);
-	let mut open = runs(&[(3, 1), round, round_rest]);
+	let mut open = runs(&[(3, 1), round, round_rest, (6, 32)]);
 	open.extend([8, 1, 0, 2, 0, 0, 0, 3, 0, 4, 0, 0, 0]);
 	let notice = vec![4, 5, 0, 0, 0, 0, 0, 0, 0];
 	let expected = [hello, beat, start, open, notice, vec![5]];
@@ -174,8 +178,7 @@ fn control_responses_should_keep_their_bytes() {
 	let ack = runs(&[(1, 1), (1, 32), (2, 1), (0, 7), (3, 1), (4, 1), (0, 7), sig]);
 	let committed = runs(&[
 		(2, 1),
-		(3, 1),
-		(0, 7),
+		(14, 32),
 		(15, 32),
 		(16, 1),
 		(0, 3),
@@ -263,8 +266,11 @@ fn decoder_should_refuse_what_breaks_bounds_or_has_a_tail() {
 		assert_eq!(ControlRequest::from_bytes(&bytes), None);
 	}
 
-	let open =
-		|count| ControlRequest::OpenSegments { round: RoundId(1), segments: vec![(0, 0); count] };
+	let open = |count| ControlRequest::OpenSegments {
+		round: RoundId(1),
+		task: H256::zero(),
+		segments: vec![(0, 0); count],
+	};
 	assert!(ControlRequest::from_bytes(&open(MAX_SEGMENTS).encode()).is_some());
 	assert!(ControlRequest::from_bytes(&open(MAX_SEGMENTS + 1).encode()).is_none());
 

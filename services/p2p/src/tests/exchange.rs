@@ -85,7 +85,8 @@ async fn slow_request_should_time_out_and_not_block_others() {
 			}
 		}
 	});
-	let open = ControlRequest::OpenSegments { round: RoundId(1), segments: vec![] };
+	let open =
+		ControlRequest::OpenSegments { round: RoundId(1), task: H256::zero(), segments: vec![] };
 	let slow = client.control(peer, open, Duration::from_millis(700));
 	let quick = async {
 		tokio::time::sleep(Duration::from_millis(100)).await;

@@ -2,18 +2,31 @@
 
 use super::{ChainError, ChainView, Dispute, Renewal, RenewalOutcome};
 use armature_primitives::{
-	challenge::{ChallengeTask, Verdict},
+	challenge::{Assignment, Verdict},
 	ed25519,
 	evidence::MAX_EVIDENCE_LEN,
 	lease::RunReport,
 	DeviceId, LeaseId, RoundId, H256,
 };
 use armature_sdk::{
-	api::{self, runtime_types::bounded_collections::bounded_vec::BoundedVec},
+	api::{
+		self,
+		runtime_types::{
+			armature_verifier::challenge::{
+				fraud::{FraudProof as ProofArg, SignedCommit as SignedArg},
+				opening::SegmentOpening as OpeningArg,
+			},
+			bounded_collections::bounded_vec::BoundedVec,
+		},
+	},
 	bounded,
 	evidence::{self, DisputeOutcome},
 	query::{self, LeaseState},
-	Account, AtBlock, Chain, Error, Static, Wait,
+	Account, AccountId32, AtBlock, Chain, Error, Static, Wait,
+};
+use armature_verifier::challenge::{
+	fraud::{FraudProof, SignedCommit},
+	SegmentOpening,
 };
 use async_trait::async_trait;
 
@@ -34,11 +47,8 @@ impl SdkChain {
 	}
 
 	async fn submit(&self, call: &impl armature_sdk::Payload) -> Result<(), ChainError> {
-		self.chain
-			.submit(call, &self.account, Wait::Best)
-			.await
-			.map(|_| ())
-			.map_err(failed)
+		let included = self.chain.submit(call, &self.account, Wait::Best).await;
+		included.map(|_| ()).map_err(failed)
 	}
 }
 
@@ -52,10 +62,43 @@ fn failed(error: Error) -> ChainError {
 	}
 }
 
+/// A proof in the types that the SDK made from the metadata, field by field.
+fn proof_arg(proof: &FraudProof) -> ProofArg {
+	match proof {
+		FraudProof::Segment { signed, opening } => {
+			ProofArg::Segment { signed: signed_arg(signed), opening: opening_arg(opening) }
+		},
+		FraudProof::Equivocation { first, second } => {
+			ProofArg::Equivocation { first: signed_arg(first), second: signed_arg(second) }
+		},
+	}
+}
+
+fn signed_arg(signed: &SignedCommit) -> SignedArg {
+	let SignedCommit { commit, signature } = signed;
+	SignedArg { commit: Static(commit.clone()), signature: signature.0 }
+}
+
+fn opening_arg(opening: &SegmentOpening) -> OpeningArg {
+	let SegmentOpening { lane, segment, end, path, lane_root, lane_path } = opening;
+	OpeningArg {
+		lane: *lane,
+		segment: *segment,
+		end: *end,
+		path: BoundedVec(path.to_vec()),
+		lane_root: *lane_root,
+		lane_path: BoundedVec(lane_path.to_vec()),
+	}
+}
+
 #[async_trait]
 impl ChainView for SdkChain {
 	fn genesis(&self) -> H256 {
 		self.chain.genesis()
+	}
+
+	fn account(&self) -> AccountId32 {
+		self.account.id()
 	}
 
 	async fn device_key(&self, id: DeviceId) -> Result<Option<ed25519::Public>, ChainError> {
@@ -63,18 +106,50 @@ impl ChainView for SdkChain {
 		Ok(device.map(|device| ed25519::Public::from_raw(device.key)))
 	}
 
-	async fn open_rounds(&self) -> Result<Vec<ChallengeTask>, ChainError> {
+	async fn open_rounds(&self) -> Result<Vec<Assignment>, ChainError> {
 		query::open_rounds_of(&self.best().await?, &self.account.id())
 			.await
 			.map_err(failed)
 	}
 
-	async fn post_verdicts(&self, verdicts: &[(RoundId, Verdict)]) -> Result<(), ChainError> {
-		let verdicts = verdicts
+	async fn seal_verdicts(&self, seals: &[(RoundId, H256)]) -> Result<(), ChainError> {
+		let seals = seals.iter().map(|(round, seal)| (Static(*round), *seal)).collect();
+		self.submit(&api::tx().challenges().seal_verdicts(BoundedVec(seals))).await
+	}
+
+	async fn reveal_verdicts(
+		&self,
+		reveals: &[(RoundId, Verdict, H256)],
+	) -> Result<(), ChainError> {
+		let reveals = reveals
 			.iter()
-			.map(|(round, verdict)| (Static(*round), Static(*verdict)))
+			.map(|(round, verdict, salt)| (Static(*round), Static(*verdict), *salt))
 			.collect();
-		self.submit(&api::tx().challenges().post_verdicts(BoundedVec(verdicts))).await
+		self.submit(&api::tx().challenges().reveal_verdicts(BoundedVec(reveals))).await
+	}
+
+	async fn prove_fraud(&self, round: RoundId, proof: &FraudProof) -> Result<(), ChainError> {
+		let call = api::tx().challenges().prove_fraud(Static(round), proof_arg(proof));
+		let included = match self.chain.submit(&call, &self.account, Wait::Best).await {
+			Ok(included) => included,
+			// No error of a pallet: the bond cannot be held.
+			Err(error @ Error::RefusedByRuntime { .. }) => {
+				let parameters =
+					query::challenge_parameters(&self.best().await?).await.map_err(failed)?;
+				let bond = parameters.dispute_bond;
+				return Err(ChainError::Rejected(format!(
+					"{error}; fund the verifier's account: the proof of a fraud bonds {bond} planck"
+				)));
+			},
+			Err(error) => return Err(failed(error)),
+		};
+		// What proves nothing costs the bond, and so the call succeeds.
+		match included.find::<api::challenges::events::FraudRefuted>() {
+			None => Ok(()),
+			Some(_) => Err(ChainError::Rejected(
+				"Challenges.FraudRefuted: the segment is right; the bond is lost".into(),
+			)),
+		}
 	}
 
 	async fn open_disputes(&self) -> Result<Vec<Dispute>, ChainError> {

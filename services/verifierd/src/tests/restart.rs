@@ -14,26 +14,26 @@ async fn verdict_should_be_posted_after_a_restart_when_the_chain_was_away() {
 	wait_for(|| chain.calls.load(Ordering::SeqCst) > 0).await;
 	verifier.stop().await;
 	device.handle.shutdown().await;
-	assert!(chain.verdicts.lock().unwrap().is_empty());
+	assert!(chain.seals.lock().unwrap().is_empty());
 
 	// WHEN it comes back and the device is gone
 	chain.is_deaf.store(false, Ordering::SeqCst);
 	let verifier = start(dir.path(), &chain).await;
-	// THEN the verdict that was reached before is posted
+	// THEN the verdict that was reached before is sealed and revealed
 	assert!(matches!(chain.verdict(5).await, Verdict::Passed { .. }));
 	assert_eq!(device.started.load(Ordering::SeqCst), 1);
 	verifier.stop().await;
 }
 
 #[tokio::test]
-async fn posted_round_should_not_be_judged_again_after_a_restart() {
+async fn sealed_round_should_be_sealed_as_before_after_a_restart() {
 	let dir = tempfile::tempdir().unwrap();
 	let chain = Arc::new(MemoryChain::default());
 	chain.is_lagging.store(true, Ordering::SeqCst);
 	let verifier = start(dir.path(), &chain).await;
 	let device = Device::connect(1, Script::Honest, &verifier).await;
 	chain.open_round(5, 1, 60_000);
-	let verdict = chain.verdict(5).await;
+	let seal = chain.seal(5).await;
 	// Time for the journal to note that it was posted.
 	tokio::time::sleep(Duration::from_millis(200)).await;
 	verifier.stop().await;
@@ -41,11 +41,31 @@ async fn posted_round_should_not_be_judged_again_after_a_restart() {
 	let calls = chain.calls.load(Ordering::SeqCst);
 	let verifier = start(dir.path(), &chain).await;
 	device.hello(&verifier).await;
-	// The chain keeps listing the round, as after a fork: the same verdict is posted again, after
-	// a while and not at once, and the device is not asked again.
+	// The chain still waits for a seal, as after a fork: the same is posted again, after a while and
+	// not at once, and the device is not asked again.
 	wait_for(|| chain.calls.load(Ordering::SeqCst) > calls).await;
-	assert_eq!(chain.verdict(5).await, verdict);
+	assert_eq!(chain.seal(5).await, seal);
 	assert_eq!(device.started.load(Ordering::SeqCst), 1);
+	verifier.stop().await;
+}
+
+#[tokio::test]
+async fn sealed_verdict_should_be_revealed_after_a_restart() {
+	let dir = tempfile::tempdir().unwrap();
+	let chain = Arc::new(MemoryChain::default());
+	chain.holds_back.store(true, Ordering::SeqCst);
+	let verifier = start(dir.path(), &chain).await;
+	let device = Device::connect(1, Script::Honest, &verifier).await;
+	chain.open_round(5, 1, 60_000);
+	let seal = chain.seal(5).await;
+	verifier.stop().await;
+	device.handle.shutdown().await;
+
+	let verifier = start(dir.path(), &chain).await;
+	chain.holds_back.store(false, Ordering::SeqCst);
+	// The chain takes nothing but what was sealed, with its salt.
+	assert!(matches!(chain.verdict(5).await, Verdict::Passed { .. }));
+	assert_eq!(chain.seal(5).await, seal);
 	verifier.stop().await;
 }
 

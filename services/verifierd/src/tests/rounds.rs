@@ -27,9 +27,8 @@ fn failed(reason: ChallengeFailure) -> Verdict {
 #[tokio::test]
 async fn honest_device_should_pass_with_its_time_and_power() {
 	let slow = Duration::from_millis(300);
-	let Verdict::Passed { elapsed_millis, power } = verdict_on(Script::Slow(slow)).await else {
-		panic!("failed")
-	};
+	let verdict = verdict_on(Script::Slow(slow)).await;
+	let Verdict::Passed { elapsed_millis, power, .. } = verdict else { panic!("failed") };
 	assert!((300..9_900).contains(&elapsed_millis), "{elapsed_millis}");
 	assert_eq!(power, POWER);
 	let Verdict::Passed { elapsed_millis, .. } = verdict_on(Script::Honest).await else {
@@ -54,7 +53,7 @@ async fn device_should_fail_when_it_opens_something_else() {
 #[tokio::test]
 async fn device_should_fail_when_its_commitment_is_wrong() {
 	assert_eq!(verdict_on(Script::ForgesSignature).await, failed(ChallengeFailure::BadSignature));
-	assert_eq!(verdict_on(Script::OtherRound).await, failed(ChallengeFailure::Malformed));
+	assert_eq!(verdict_on(Script::OtherTask).await, failed(ChallengeFailure::Malformed));
 	assert_eq!(verdict_on(Script::AbsurdPower).await, failed(ChallengeFailure::BadPower));
 	assert_eq!(verdict_on(Script::Confused).await, failed(ChallengeFailure::Malformed));
 }
@@ -81,10 +80,28 @@ async fn absent_device_should_fail_at_the_deadline_and_not_before() {
 	let chain = Arc::new(MemoryChain::default());
 	let verifier = start(dir.path(), &chain).await;
 	let task = chain.open_round(5, 1, 800);
-	assert_eq!(chain.verdict(5).await, failed(ChallengeFailure::NoAnswer));
+	chain.seal(5).await;
 	let margin = task.deadline - unix_millis();
 	assert!((1..=110).contains(&margin), "{margin}");
+	assert_eq!(chain.verdict(5).await, failed(ChallengeFailure::NoAnswer));
 	verifier.stop().await;
+}
+
+#[tokio::test]
+async fn round_that_is_seen_too_late_should_be_left_alone() {
+	let dir = tempfile::tempdir().unwrap();
+	let chain = Arc::new(MemoryChain::default());
+	let mut config = test_config(dir.path());
+	config.challenges.min_window_millis = 5_000;
+	let verifier = Verifier::start(config, chain.clone()).await.unwrap();
+	let device = Device::connect(1, Script::Honest, &verifier).await;
+	chain.open_round(5, 1, 1_000);
+	chain.open_round(6, 1, 20_000);
+	assert!(matches!(chain.verdict(6).await, Verdict::Passed { .. }));
+	tokio::time::sleep(Duration::from_millis(1_100)).await;
+	verifier.stop().await;
+	assert!(!chain.seals.lock().unwrap().contains_key(&RoundId(5)));
+	assert_eq!(device.started.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
@@ -123,7 +140,7 @@ async fn rounds_should_be_judged_side_by_side() {
 }
 
 #[tokio::test]
-async fn refused_verdict_should_not_hold_up_the_others() {
+async fn refused_seal_should_not_hold_up_the_others() {
 	let dir = tempfile::tempdir().unwrap();
 	let chain = Arc::new(MemoryChain::default());
 	chain.refused.lock().unwrap().push(RoundId(2));
@@ -142,7 +159,7 @@ async fn refused_verdict_should_not_hold_up_the_others() {
 	for id in [1, 3] {
 		assert!(matches!(chain.verdict(id).await, Verdict::Passed { .. }));
 	}
-	assert!(!chain.verdicts.lock().unwrap().contains_key(&RoundId(2)));
+	assert!(!chain.seals.lock().unwrap().contains_key(&RoundId(2)));
 	verifier.stop().await;
 }
 
@@ -157,7 +174,7 @@ async fn task_out_of_bounds_should_get_no_verdict_and_hurt_nothing() {
 	*chain.open.lock().unwrap() = vec![bad];
 	chain.open_round(2, 1, 60_000);
 	assert!(matches!(chain.verdict(2).await, Verdict::Passed { .. }));
-	assert!(!chain.verdicts.lock().unwrap().contains_key(&RoundId(1)));
+	assert!(!chain.seals.lock().unwrap().contains_key(&RoundId(1)));
 	assert_eq!(device.started.load(Ordering::SeqCst), 1);
 	verifier.stop().await;
 }
