@@ -1,8 +1,9 @@
 //! Commands of daemons and what belongs to them.
 
-use super::{hash, region};
+use super::{account, hash, region};
 use crate::amount::parse_duration;
 use armature_primitives::{RegionId, H256};
+use armature_sdk::AccountId32;
 use clap::{Args, Subcommand, ValueEnum};
 use std::{path::PathBuf, time::Duration};
 
@@ -55,9 +56,21 @@ pub(crate) enum Verifier {
 	/// Take no more rounds; the bond unbonds.
 	Retire,
 	/// Take back the bond of a retired verifier.
-	Withdraw,
-	/// List verifiers.
+	Withdraw {
+		/// Even where earnings are left, which are lost as far as there is no money for them.
+		#[arg(long)]
+		forfeit: bool,
+	},
+	/// Be paid what verdicts have earned.
+	Claim,
+	/// List verifiers that take rounds: their bonds, earnings and how their verdicts fared.
 	List,
+	/// Show a verifier, even one that has retired.
+	Show {
+		/// Whom; the account in use if not given.
+		#[arg(value_parser = account)]
+		who: Option<AccountId32>,
+	},
 	/// Run the daemon.
 	Run(RunService),
 }

@@ -2,6 +2,7 @@
 
 use crate::{
 	cli::Device,
+	commands::score::ScoreView,
 	context::{self, Context},
 	show::{name, or_dash, when, AskView, Done, Planck},
 };
@@ -92,6 +93,8 @@ struct Shown {
 	last_proved_at: Option<Moment>,
 	enrolled: bool,
 	performance: Option<PerformanceView>,
+	/// `null` for a device that is not enrolled.
+	score: Option<ScoreView>,
 	power: Option<PowerView>,
 	ask: Option<AskView>,
 	lease: Option<u64>,
@@ -212,8 +215,10 @@ async fn list(context: &Context, who: Option<AccountId32>) -> Result<()> {
 	})
 }
 
-async fn gather(at: &AtBlock, id: DeviceId) -> Result<Shown> {
+async fn gather(at: &AtBlock, id: DeviceId, now: Moment) -> Result<Shown> {
 	let device = context::device(at, id).await?;
+	let performance = query::performance(at, id).await?;
+	let score = ScoreView::gather(at, id, device.status.0, performance.as_ref(), now).await?;
 	let attestation = query::attestation(at, id).await?.filter(|attestation| !attestation.lapsed);
 	Ok(Shown {
 		region: query::site(at, device.site.0).await?.map(|site| site.region.0 .0),
@@ -222,12 +227,13 @@ async fn gather(at: &AtBlock, id: DeviceId) -> Result<Shown> {
 		locked_until: device.locked_until,
 		availability: query::availability(at, id).await?.map(|share| share.0),
 		last_proved_at: query::uptime_record(at, id).await?.map(|record| record.alive_until),
-		enrolled: query::enrolment(at, id).await?.is_some(),
-		performance: query::performance(at, id).await?.map(|performance| PerformanceView {
+		enrolled: score.is_some(),
+		performance: performance.map(|performance| PerformanceView {
 			steps_per_second_per_lane: performance.steps_per_second_per_lane,
 			lanes: performance.lanes,
 			measured_at: performance.measured_at,
 		}),
+		score,
 		power: query::power(at, id).await?.map(|power| PowerView {
 			idle: power.reading.0.idle.0,
 			loaded: power.reading.0.loaded.0,
@@ -245,7 +251,7 @@ async fn gather(at: &AtBlock, id: DeviceId) -> Result<Shown> {
 async fn show(context: &Context, id: DeviceId) -> Result<()> {
 	let at = context.best().await?;
 	let now = query::now(&at).await?;
-	let shown = gather(&at, id).await?;
+	let shown = gather(&at, id, now).await?;
 	let at_time =
 		|moment: Option<Moment>| moment.map_or_else(|| "-".to_owned(), |moment| when(moment, now));
 	context.output.record(&shown, |shown| {
@@ -276,7 +282,7 @@ async fn show(context: &Context, id: DeviceId) -> Result<()> {
 				when(ledger.since, now)
 			)
 		});
-		vec![
+		let mut rows = vec![
 			("device", row.id.to_string()),
 			("label", row.label.clone()),
 			("status", row.status.clone()),
@@ -295,11 +301,15 @@ async fn show(context: &Context, id: DeviceId) -> Result<()> {
 			("up until", at_time(shown.last_proved_at)),
 			("enrolled", shown.enrolled.to_string()),
 			("performance", or_dash(&performance)),
+		];
+		rows.extend(shown.score.iter().flat_map(|score| score.rows(now)));
+		rows.extend([
 			("power", or_dash(&power)),
 			("ask", or_dash(&shown.ask.as_ref().map(|ask| ask.price_per_gfuel))),
 			("lease", or_dash(&shown.lease)),
 			("ledger", or_dash(&ledger)),
-		]
+		]);
+		rows
 	})
 }
 
@@ -331,6 +341,7 @@ mod tests {
 			last_proved_at: None,
 			enrolled: true,
 			performance: None,
+			score: None,
 			power: Some(PowerView {
 				idle: 1,
 				loaded: 2,
@@ -347,5 +358,6 @@ mod tests {
 		assert_eq!(value["bond"], json!("5"));
 		assert_eq!(value["power"]["loaded"], json!(2));
 		assert!(value["performance"].is_null() && value["lease"].is_null());
+		assert!(value["score"].is_null());
 	}
 }

@@ -3,7 +3,10 @@
 
 use crate::{
 	cli::{Agent, Orchestrator, Verifier},
-	commands::daemons::{run_agent, run_orchestrator, run_verifier},
+	commands::{
+		daemons::{run_agent, run_orchestrator, run_verifier},
+		verifier,
+	},
 	context::{local_now, Context},
 	show::{name, or_dash, Done, Planck},
 };
@@ -83,18 +86,10 @@ pub(crate) async fn verifier(context: &Context, command: Verifier) -> Result<()>
 			let call = api::tx().challenges().retire_verifier();
 			changed(context, &context.submit(&call).await?)
 		},
-		Verifier::Withdraw => {
-			let call = api::tx().challenges().withdraw_verifier_bond();
-			changed(context, &context.submit(&call).await?)
-		},
-		Verifier::List => {
-			let rows: Vec<_> = query::verifiers(&context.best().await?)
-				.await?
-				.into_iter()
-				.map(|(who, address)| Service { account: who.to_string(), region: None, address })
-				.collect();
-			list(context, &rows)
-		},
+		Verifier::Withdraw { forfeit } => verifier::withdraw(context, forfeit).await,
+		Verifier::Claim => verifier::claim(context).await,
+		Verifier::List => verifier::list(context).await,
+		Verifier::Show { who } => verifier::show(context, who).await,
 		Verifier::Run(options) => run_verifier(context, options).await,
 	}
 }
