@@ -221,22 +221,27 @@ impl Network {
 				self.folder.join("orchestrator.key"),
 			),
 		)?;
-		self.start_daemon("orchestrator", accounts::ORCHESTRATOR, &config)
+		self.start_daemon("orchestrator", "orchestrator", accounts::ORCHESTRATOR, &config)
 	}
 
-	/// Starts the verifier; it registers itself.
+	/// Starts the first verifier; it registers itself.
 	pub fn start_verifier(&mut self) -> Result<()> {
+		self.start_verifier_of("verifier", accounts::VERIFIER)
+	}
+
+	/// Starts another verifier; it registers itself.
+	pub fn start_verifier_of(&mut self, name: &str, account: &str) -> Result<()> {
 		let port = free_port()?;
-		let config = self.folder.join("verifier.toml");
+		let config = self.folder.join(format!("{name}.toml"));
 		fs::write(
 			&config,
 			format!(
 				"data_dir = {:?}\nidentity_file = {:?}\nlisten = [\"/ip4/127.0.0.1/tcp/{port}\"]\n",
-				self.folder.join("verifier"),
-				self.folder.join("verifier.key"),
+				self.folder.join(name),
+				self.folder.join(format!("{name}.key")),
 			),
 		)?;
-		self.start_daemon("verifier", accounts::VERIFIER, &config)
+		self.start_daemon("verifier", name, account, &config)
 	}
 
 	/// Registers a provider with one site and one device and starts its agent. Returns the device id.
@@ -308,10 +313,10 @@ impl Network {
 		Ok(())
 	}
 
-	fn start_daemon(&mut self, kind: &str, account: &str, config: &Path) -> Result<()> {
-		let mut process = self.spawn_daemon(kind, kind, account, config)?;
+	fn start_daemon(&mut self, kind: &str, name: &str, account: &str, config: &Path) -> Result<()> {
+		let mut process = self.spawn_daemon(kind, name, account, config)?;
 		process.wait_for("ready", READY, |line| line.contains("ready").then_some(()))?;
-		self.services.push((kind.to_owned(), process));
+		self.services.push((name.to_owned(), process));
 		Ok(())
 	}
 

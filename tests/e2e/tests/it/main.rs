@@ -9,6 +9,7 @@
 
 mod attestation;
 mod blobs;
+mod cheats;
 mod failures;
 mod forgeries;
 mod happy_path;

@@ -237,6 +237,21 @@ impl Witness {
 		Ok(())
 	}
 
+	/// Has the chain's administrator change the lengths, rates and sums of challenges.
+	pub(crate) async fn set_challenge_parameters(
+		&self,
+		change: impl FnOnce(&mut query::ChallengeParameters),
+	) -> Result<()> {
+		let mut parameters = query::challenge_parameters(&self.best().await?).await?;
+		change(&mut parameters);
+		let call = api::Call::Challenges(api::challenges::Call::set_parameters { parameters });
+		self.administer(call)
+			.await?
+			.find::<api::challenges::events::ParametersSet>()
+			.context("the parameters did not change")?;
+		Ok(())
+	}
+
 	/// Has the chain's administrator accept TPMs that are programs and that nobody certified.
 	pub(crate) async fn accept_software_tpms(&self) -> Result<()> {
 		let at = self.best().await?;
