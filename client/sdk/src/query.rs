@@ -276,13 +276,6 @@ pub async fn performance(at: &AtBlock, id: DeviceId) -> Result<Option<Performanc
 		.map(|score| score.map(|score| score.0))
 }
 
-/// All devices' scores, whatever their age.
-pub async fn performances(at: &AtBlock) -> Result<Vec<(DeviceId, Performance)>> {
-	Ok(collect!(at, api::storage().challenges().performances(), (), |key, value| (
-		key.0 .0, value.0
-	)))
-}
-
 /// Some measured speeds of devices, at most `limit`, in no particular order, and whether those are all.
 pub async fn some_performances(
 	at: &AtBlock,

@@ -1,7 +1,7 @@
 //! Benchmarks of the calls and of the hooks' units of work.
 
 use crate::{
-	draw::{Cause, DrawContext, Queued, SiteLoads, Visit},
+	draw::{DrawContext, Queued, SiteLoads, Visit},
 	pallet::*,
 	types::*,
 };
@@ -443,7 +443,7 @@ mod benchmarks {
 		let visit;
 		#[block]
 		{
-			visit = Pallet::<T>::visit(&context, device, Cause::Draw, &mut SiteLoads::new());
+			visit = Pallet::<T>::visit(&context, device, false, &mut SiteLoads::new());
 		}
 		assert_eq!(visit, Visit::Passed);
 		assert!(NoVerifiersAt::<T>::exists());
@@ -465,7 +465,7 @@ mod benchmarks {
 		let visit;
 		#[block]
 		{
-			visit = Pallet::<T>::visit(&context, device, Cause::Draw, &mut SiteLoads::new());
+			visit = Pallet::<T>::visit(&context, device, false, &mut SiteLoads::new());
 		}
 		assert_eq!(visit, Visit::Dropped);
 		assert!(!Performances::<T>::contains_key(device));
@@ -480,7 +480,7 @@ mod benchmarks {
 		let visit;
 		#[block]
 		{
-			visit = Pallet::<T>::visit(&context, device, Cause::Draw, &mut SiteLoads::new());
+			visit = Pallet::<T>::visit(&context, device, false, &mut SiteLoads::new());
 		}
 		assert_eq!(visit, Visit::Opened);
 		assert!(OpenRounds::<T>::contains_key(device));

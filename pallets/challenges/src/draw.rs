@@ -27,15 +27,6 @@ pub(crate) struct DrawContext<T: Config> {
 	pub(crate) now: Moment,
 }
 
-/// Why devices are started.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Cause {
-	/// Somebody asked for it.
-	Request,
-	/// A lot fell on their owner.
-	Draw,
-}
-
 /// What was at the front of the queue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Queued<AccountId> {
@@ -58,6 +49,16 @@ pub(crate) enum Visit {
 	Dropped,
 }
 
+impl Visit {
+	fn weight<T: Config>(self) -> Weight {
+		match self {
+			Visit::Opened => T::WeightInfo::open_round(),
+			Visit::Passed => T::WeightInfo::visit_candidate(),
+			Visit::Dropped => T::WeightInfo::drop_candidate(),
+		}
+	}
+}
+
 /// What an owner's devices that work draw, by site, in milliwatts.
 pub(crate) type SiteLoads = BTreeMap<SiteId, u64>;
 
@@ -72,30 +73,32 @@ impl<T: Config> Pallet<T> {
 		};
 		let room = T::MaxRoundsPerBlock::get();
 		let mut spent = 0u32;
+		// An owner takes a place, and each of its devices that is looked at.
+		let mut account = |spent: &mut u32, visits: Vec<Visit>| {
+			spent.saturating_inc();
+			weight.saturating_accrue(T::WeightInfo::visit_owner());
+			for visit in visits {
+				spent.saturating_inc();
+				weight.saturating_accrue(visit.weight::<T>());
+			}
+		};
 		for pick in 0..Self::picks(&context) {
 			if spent >= room / 2 {
 				break;
 			}
-			spent.saturating_inc();
-			weight.saturating_accrue(T::WeightInfo::visit_owner());
-			if let Some(owner) = Self::drawn(&context, pick) {
-				let (looked_at, used) = Self::start(&context, &owner, None);
-				spent.saturating_accrue(looked_at);
-				weight.saturating_accrue(used);
-			}
+			let visits = match Self::drawn(&context, pick) {
+				Some(owner) => Self::start(&context, &owner, None),
+				None => Vec::new(),
+			};
+			account(&mut spent, visits);
 		}
 		while spent < room {
-			let looked_at = match Self::dequeue(room.saturating_sub(spent)) {
+			let visits = match Self::dequeue(room.saturating_sub(spent)) {
 				Queued::Wait => break,
-				Queued::Gone => 0,
-				Queued::Served(owner, device) => {
-					let (looked_at, used) = Self::start(&context, &owner, Some(device));
-					weight.saturating_accrue(used);
-					looked_at
-				},
+				Queued::Gone => Vec::new(),
+				Queued::Served(owner, device) => Self::start(&context, &owner, Some(device)),
 			};
-			spent.saturating_accrue(looked_at.saturating_add(1));
-			weight.saturating_accrue(T::WeightInfo::visit_owner());
+			account(&mut spent, visits);
 		}
 		weight
 	}
@@ -192,28 +195,19 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Starts the devices of an owner that may be challenged now, unless they rest: the one that was
-	/// asked for first, the others in an order by lot. Returns how many were looked at and what that
-	/// weighs.
+	/// asked for first, the others in an order by lot. Returns what became of those that were looked at.
 	pub(crate) fn start(
 		context: &DrawContext<T>,
 		owner: &T::AccountId,
 		asked: Option<DeviceId>,
-	) -> (u32, Weight) {
-		let mut weight = Weight::from_parts(0, 0);
+	) -> Vec<Visit> {
 		let record = Owners::<T>::get(owner).filter(|record| context.now >= record.rests_until);
-		let Some(record) = record else { return (0, weight) };
-		let cause = if asked.is_some() { Cause::Request } else { Cause::Draw };
-		let devices = Self::devices_of(context, owner, record.devices, asked);
-		let looked_at = devices.len().saturated_into();
+		let Some(record) = record else { return Vec::new() };
 		let mut loads = SiteLoads::new();
-		for device in devices {
-			weight.saturating_accrue(match Self::visit(context, device, cause, &mut loads) {
-				Visit::Opened => T::WeightInfo::open_round(),
-				Visit::Passed => T::WeightInfo::visit_candidate(),
-				Visit::Dropped => T::WeightInfo::drop_candidate(),
-			});
-		}
-		(looked_at, weight)
+		Self::devices_of(context, owner, record.devices, asked)
+			.into_iter()
+			.map(|device| Self::visit(context, device, asked == Some(device), &mut loads))
+			.collect()
 	}
 
 	/// All devices of an owner, or, of more than start together, as many at random; one that is picked
@@ -251,11 +245,11 @@ impl<T: Config> Pallet<T> {
 		devices.into_iter().map(|(.., device)| device).take(most).collect()
 	}
 
-	/// Looks at one device and opens a round if it is due.
+	/// Looks at one device, which was asked for or not, and opens a round if it is due.
 	pub(crate) fn visit(
 		context: &DrawContext<T>,
 		device: DeviceId,
-		cause: Cause,
+		is_asked: bool,
 		loads: &mut SiteLoads,
 	) -> Visit {
 		let gone = [DeviceStatus::Jailed, DeviceStatus::Retired];
@@ -266,10 +260,8 @@ impl<T: Config> Pallet<T> {
 				return Visit::Dropped;
 			},
 		};
-		let may = match cause {
-			Cause::Request => Self::may_request(info.status),
-			Cause::Draw => Self::may_draw(info.status),
-		};
+		let may =
+			if is_asked { Self::may_request(info.status) } else { Self::may_draw(info.status) };
 		let is_open = OpenRounds::<T>::contains_key(device);
 		// One that works already loads the circuit, too.
 		let fits = (may || is_open) && Self::fits(device, &info, loads);

@@ -216,10 +216,10 @@ fn large_owner_should_start_as_many_random_devices_as_fit() {
 			let mut together = BTreeMap::<(u32, u32), u32>::new();
 			for block in 10..410 {
 				System::reset_events();
-				let (looked_at, _) = Challenges::start(&draw(block), &7, None);
+				let looked_at = Challenges::start(&draw(block), &7, None).len();
 				let devices: Vec<_> = opened().iter().map(|(_, device)| device.0).collect();
 				// A quarter of sixteen places, without the owner's; picked twice counts once.
-				assert!((1..=3).contains(&devices.len()) && looked_at as usize == devices.len());
+				assert!((1..=3).contains(&devices.len()) && looked_at == devices.len());
 				for a in &devices {
 					for b in devices.iter().filter(|b| a < *b) {
 						*together.entry((*a, *b)).or_default() += 1;
@@ -252,9 +252,9 @@ fn owner_should_rest_after_it_worked() {
 			enrol(1);
 			assert_eq!(Owners::<Test>::get(provider(0)).unwrap().queued, None);
 			Now::set(until - 1);
-			assert_eq!(Challenges::start(&draw(50), &provider(0), None).0, 0);
+			assert_eq!(Challenges::start(&draw(50), &provider(0), None).len(), 0);
 			Now::set(until);
-			assert_eq!(Challenges::start(&draw(51), &provider(0), None).0, 2);
+			assert_eq!(Challenges::start(&draw(51), &provider(0), None).len(), 2);
 			assert!(round_of(0).is_some() && round_of(1).is_some());
 			// A failed round gives no rest.
 			settle(0, fail);
@@ -374,13 +374,25 @@ fn draw_should_go_by_the_devices_state() {
 }
 
 #[test]
+fn standby_device_should_be_left_alone_when_another_one_asks() {
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
+		put_device_of(provider(0), 1, DeviceStatus::Active);
+		enrol_all(2);
+		set_status(0, DeviceStatus::Standby);
+		set_status(1, DeviceStatus::Standby);
+		Challenges::start(&draw(50), &provider(0), Some(DeviceId(1)));
+		assert!(round_of(0).is_none() && round_of(1).is_some());
+	});
+}
+
+#[test]
 fn device_should_have_one_open_round_only() {
 	ExtBuilder::default()
 		.devices(1)
 		.parameters(without_draws)
 		.build_and_execute(|| {
 			open_first_round(0);
-			assert_eq!(Challenges::start(&draw(50), &provider(0), None).0, 1);
+			assert_eq!(Challenges::start(&draw(50), &provider(0), None).len(), 1);
 			assert_eq!(opened().len(), 1);
 		});
 }
@@ -432,9 +444,9 @@ fn device_that_was_asked_for_should_be_among_those_that_start() {
 			}
 			for device in [29, 3, 17] {
 				let before = NextRound::<Test>::get();
-				let (looked_at, _) =
+				let visits =
 					Challenges::start(&draw(50 + u64::from(device)), &7, Some(DeviceId(device)));
-				assert!(looked_at <= 3 && round_of(device).is_some());
+				assert!(visits.len() <= 3 && round_of(device).is_some());
 				assert_eq!(Rounds::<Test>::get(before).unwrap().task.device, DeviceId(device));
 				settle_open();
 				Now::mutate(|now| *now += 2_000);
