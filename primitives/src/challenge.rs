@@ -8,14 +8,16 @@ use serde::{Deserialize, Serialize};
 /// The most lanes one challenge may ask of a device.
 pub const MAX_LANES: u16 = 1024;
 
-/// How often failures double the time before the next request: up to 128 windows.
+/// How often failures double the time before the next request: up to 127 windows.
 pub const MAX_COOLDOWN_DOUBLINGS: u32 = 7;
 
-/// When a device's operator may ask for a round: one window after the last one closed, twice as long
-/// with each failure since the last one that it passed, up to [`MAX_COOLDOWN_DOUBLINGS`] times.
+/// When a device's operator may ask for a round: at once after one that it passed; one window after
+/// the first one that it failed, and each further failure doubles that and adds a window, up to
+/// [`MAX_COOLDOWN_DOUBLINGS`] times.
 pub fn cool_at(last_closed_at: Option<Moment>, failures: u32, window_millis: u64) -> Moment {
 	let doublings = failures.min(MAX_COOLDOWN_DOUBLINGS);
-	let cooldown = window_millis.saturating_mul(1u64.checked_shl(doublings).unwrap_or(u64::MAX));
+	let windows = 1u64.checked_shl(doublings).unwrap_or(u64::MAX).saturating_sub(1);
+	let cooldown = window_millis.saturating_mul(windows);
 	last_closed_at.map_or(0, |closed| closed.saturating_add(cooldown))
 }
 
@@ -50,6 +52,115 @@ impl CpuChallenge {
 	}
 }
 
+/// The size of a memory challenge. How much is filled is fixed; how long that takes is measured, and
+/// how long a read takes that depends on the last one.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+pub struct MemoryChallenge {
+	/// Lanes that fill and read at once.
+	pub lanes: u16,
+	/// Blocks of each lane, 1 KiB each.
+	pub blocks: u32,
+	/// Segments of the walk of each lane; the state at the end of each is committed to.
+	pub segments: u32,
+	/// Reads of a segment.
+	pub reads: u32,
+}
+
+impl MemoryChallenge {
+	/// Reads that one lane makes.
+	pub fn reads_per_lane(&self) -> u64 {
+		u64::from(self.segments).saturating_mul(u64::from(self.reads))
+	}
+
+	/// All memory that is filled, in MiB, rounded down.
+	pub fn mib(&self) -> u32 {
+		let blocks = u64::from(self.lanes).saturating_mul(u64::from(self.blocks));
+		u32::try_from(blocks / 1_024).unwrap_or(u32::MAX)
+	}
+}
+
+/// What a round asks for.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+pub enum Work {
+	/// Lanes of sequential work on all hardware threads.
+	#[codec(index = 0)]
+	Cpu(CpuChallenge),
+	/// Memory to fill and to walk over.
+	#[codec(index = 1)]
+	Memory(MemoryChallenge),
+}
+
+/// A kind of work.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	PartialOrd,
+	Ord,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum WorkKind {
+	/// [`Work::Cpu`]
+	#[codec(index = 0)]
+	Cpu,
+	/// [`Work::Memory`]
+	#[codec(index = 1)]
+	Memory,
+}
+
+impl Work {
+	/// Its kind.
+	pub fn kind(&self) -> WorkKind {
+		match self {
+			Work::Cpu(_) => WorkKind::Cpu,
+			Work::Memory(_) => WorkKind::Memory,
+		}
+	}
+
+	/// Lanes that are busy at once.
+	pub fn lanes(&self) -> u16 {
+		match self {
+			Work::Cpu(cpu) => cpu.lanes,
+			Work::Memory(memory) => memory.lanes,
+		}
+	}
+}
+
 /// A drawn round, as the chain announces it.
 #[derive(
 	Clone,
@@ -70,13 +181,32 @@ pub struct ChallengeTask {
 	pub device: DeviceId,
 	/// From the beacon, the device and the round; unknown before the round's block.
 	pub seed: H256,
-	/// What to compute.
-	pub cpu: CpuChallenge,
+	/// What to do.
+	pub work: Work,
 	/// Seals of verdicts are accepted until then.
 	pub deadline: Moment,
 }
 
-/// What the device signs (under [`crate::signing::Domain::ChallengeCommit`]) when its lanes are done.
+impl ChallengeTask {
+	/// The lanes to run, if it is of that kind.
+	pub fn cpu(&self) -> Option<&CpuChallenge> {
+		match &self.work {
+			Work::Cpu(cpu) => Some(cpu),
+			Work::Memory(_) => None,
+		}
+	}
+
+	/// The memory to fill, if it is of that kind.
+	pub fn memory(&self) -> Option<&MemoryChallenge> {
+		match &self.work {
+			Work::Cpu(_) => None,
+			Work::Memory(memory) => Some(memory),
+		}
+	}
+}
+
+/// What the device signs (under [`crate::signing::Domain::ChallengeCommit`]) when its lanes are done,
+/// or its memory is filled.
 #[derive(
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
@@ -84,7 +214,7 @@ pub struct ChallengeCommit {
 	/// Blake2b-256 of the task's SCALE encoding. A round whose block is replaced may come back with
 	/// another seed: what was signed for the one is worth nothing for the other.
 	pub task: H256,
-	/// Merkle root over the roots of all lanes' checkpoints, lane 0's first.
+	/// Merkle root over the roots of all lanes' checkpoints, lane 0's first; of memory, over all blocks.
 	pub root: H256,
 	/// Its own power figures under this load.
 	pub power: PowerReading,
@@ -119,12 +249,64 @@ pub enum ChallengeFailure {
 	/// An opened checkpoint is not under the committed root.
 	#[codec(index = 3)]
 	BadOpening,
-	/// A re-run segment ended in another state than the committed one.
+	/// A re-run segment ended in another state than the committed one, or a block was filled wrongly.
 	#[codec(index = 4)]
 	WrongResult,
 	/// The power figures contradict themselves.
 	#[codec(index = 5)]
 	BadPower,
+}
+
+/// What a verifier measured in a round that a device passed.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Measured {
+	/// Of lanes.
+	#[codec(index = 0)]
+	Cpu {
+		/// From the round's block to the commitment, by the verifier's clock.
+		elapsed_millis: u32,
+	},
+	/// Of memory.
+	#[codec(index = 1)]
+	Memory {
+		/// From the round's block to the commitment, by the verifier's clock.
+		fill_millis: u32,
+		/// Nanoseconds of one read that depends on the last one, with all lanes reading, rounded up. The
+		/// way to the verifier and back is in it.
+		read_nanos: u32,
+	},
+}
+
+impl Measured {
+	/// The kind of work that it is of.
+	pub fn kind(&self) -> WorkKind {
+		match self {
+			Measured::Cpu { .. } => WorkKind::Cpu,
+			Measured::Memory { .. } => WorkKind::Memory,
+		}
+	}
+
+	/// From the round's block to the commitment, in milliseconds.
+	pub fn elapsed_millis(&self) -> u32 {
+		match self {
+			Measured::Cpu { elapsed_millis } => *elapsed_millis,
+			Measured::Memory { fill_millis, .. } => *fill_millis,
+		}
+	}
 }
 
 /// One verifier's finding about one round.
@@ -141,11 +323,11 @@ pub enum ChallengeFailure {
 	TypeInfo,
 )]
 pub enum Verdict {
-	/// All sampled segments were right.
+	/// All samples were right.
 	#[codec(index = 0)]
 	Passed {
-		/// From the round's block to the commitment, by the verifier's clock.
-		elapsed_millis: u32,
+		/// How fast the device was.
+		measured: Measured,
 		/// The power figures that the device signed.
 		power: PowerReading,
 		/// The root that the device signed.

@@ -118,6 +118,36 @@ pub struct SiteInfo<AccountId> {
 	pub pue: Ppm,
 }
 
+/// What a device has shown in challenges. Each part has its own age.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Default,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+pub struct Performance {
+	/// The speed of its lanes.
+	pub cpu: Option<CpuScore>,
+	/// Its memory.
+	pub memory: Option<MemoryScore>,
+}
+
+impl Performance {
+	/// Whether nothing was shown.
+	pub fn is_empty(&self) -> bool {
+		self.cpu.is_none() && self.memory.is_none()
+	}
+}
+
 /// A measured speed. Off chain it explains prices; on chain it turns fuel into time.
 #[derive(
 	Clone,
@@ -133,11 +163,39 @@ pub struct SiteInfo<AccountId> {
 	Serialize,
 	Deserialize,
 )]
-pub struct Performance {
+pub struct CpuScore {
 	/// Challenge steps per second that one lane sustains with all lanes busy.
 	pub steps_per_second_per_lane: u64,
-	/// Lanes that were measured together.
+	/// Lanes that were busy together.
 	pub lanes: u16,
+	/// When the round that measured it closed.
+	pub measured_at: Moment,
+}
+
+/// Memory that a device has filled, and how fast it is.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+pub struct MemoryScore {
+	/// What the device offered when it was measured, in MiB, and what counts as shown.
+	pub offered_mib: u32,
+	/// What it filled of that, in MiB.
+	pub filled_mib: u32,
+	/// How fast it filled it, with all lanes together, in MiB per second.
+	pub fill_mib_per_second: u32,
+	/// Nanoseconds of one read that depends on the last one, with all lanes reading.
+	pub read_nanos: u32,
 	/// When the round that measured it closed.
 	pub measured_at: Moment,
 }

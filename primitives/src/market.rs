@@ -82,7 +82,7 @@ pub enum RefusalReason {
 	/// The device is not Active.
 	#[codec(index = 1)]
 	NotActive,
-	/// The device runs a lease.
+	/// The device runs a lease, or its memory is being measured.
 	#[codec(index = 2)]
 	Busy,
 	/// Another region.
@@ -109,7 +109,7 @@ pub enum RefusalReason {
 	/// Less memory than wanted.
 	#[codec(index = 7)]
 	Memory {
-		/// What the device offers, in MiB.
+		/// What the device offers and has shown to have lately, in MiB.
 		has_mib: u32,
 	},
 	/// At the device's speed the fuel takes longer than the wall-clock limit.

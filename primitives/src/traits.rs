@@ -91,8 +91,11 @@ pub trait AvailabilityInspect {
 
 /// Reads performance scores. Implemented by `challenges`.
 pub trait PerformanceInspect {
-	/// The score, if it is within its age limit at `now`.
-	fn performance(device: DeviceId, now: Moment) -> Option<Performance>;
+	/// The parts of the score that are within their age limit at `now`.
+	fn performance(device: DeviceId, now: Moment) -> Performance;
+
+	/// Whether the device's memory is being measured: then a workload has no room beside that.
+	fn is_memory_busy(device: DeviceId) -> bool;
 }
 
 /// Reads the verifier set. Implemented by `challenges`.

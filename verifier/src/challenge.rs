@@ -41,7 +41,7 @@ pub use opening::{
 
 use crate::merkle::Frontier;
 use armature_primitives::{
-	challenge::{ChallengeFailure, ChallengeTask, CpuChallenge, MAX_LANES},
+	challenge::{ChallengeFailure, ChallengeTask, CpuChallenge, Work, MAX_LANES},
 	telemetry::PowerReading,
 	Ppm, H256,
 };
@@ -77,6 +77,10 @@ pub enum ChallengeError {
 	NoSuchLane,
 	/// The number of states is not lanes times segments.
 	WrongCount,
+	/// The task asks for another kind of work.
+	OtherKind,
+	/// The memory of the task is out of bounds.
+	Size(fill::SizeError),
 	/// The caller stopped the run.
 	Stopped,
 }
@@ -90,6 +94,8 @@ impl core::fmt::Display for ChallengeError {
 			ChallengeError::TooManySteps => "the challenge has too many steps per segment",
 			ChallengeError::NoSuchLane => "the challenge has no such lane",
 			ChallengeError::WrongCount => "the states are not lanes times segments",
+			ChallengeError::OtherKind => "the challenge asks for another kind of work",
+			ChallengeError::Size(error) => return error.fmt(f),
 			ChallengeError::Stopped => "the run was stopped",
 		})
 	}
@@ -97,9 +103,32 @@ impl core::fmt::Display for ChallengeError {
 
 impl core::error::Error for ChallengeError {}
 
+impl From<fill::SizeError> for ChallengeError {
+	fn from(error: fill::SizeError) -> Self {
+		ChallengeError::Size(error)
+	}
+}
+
 /// What a commitment says which task it answers: Blake2b-256 of the SCALE encoding.
 pub fn task_hash(task: &ChallengeTask) -> H256 {
 	H256(task.using_encoded(sp_io::hashing::blake2_256))
+}
+
+/// Checks the size of what a round asks for.
+///
+/// # Errors
+///
+/// [`ChallengeError`].
+pub fn check_work(work: &Work) -> Result<(), ChallengeError> {
+	match work {
+		Work::Cpu(cpu) => checkpoints(cpu).map(|_| ()),
+		Work::Memory(memory) => Ok(memory::check_size(memory)?),
+	}
+}
+
+/// The lanes that a task asks for.
+fn cpu_of(task: &ChallengeTask) -> Result<&CpuChallenge, ChallengeError> {
+	task.cpu().ok_or(ChallengeError::OtherKind)
 }
 
 /// Checks a task's size and returns its number of checkpoints, lanes times segments. Everything
@@ -127,15 +156,16 @@ pub fn run_lane(
 	lane: u16,
 	mut on_checkpoint: impl FnMut(u32, State) -> ControlFlow<()>,
 ) -> Result<(), ChallengeError> {
-	checkpoints(&task.cpu)?;
-	if lane >= task.cpu.lanes {
+	let cpu = cpu_of(task)?;
+	checkpoints(cpu)?;
+	if lane >= cpu.lanes {
 		return Err(ChallengeError::NoSuchLane);
 	}
 	let table = lane_table(&task.seed, lane);
 	let mut before = Frontier::default();
-	for segment in 0..task.cpu.segments {
+	for segment in 0..cpu.segments {
 		let start = segment_start(&task.seed, task.device, lane, segment, &before.lefts());
-		let state = run_segment(&table, start, task.cpu.steps_per_segment);
+		let state = run_segment(&table, start, cpu.steps_per_segment);
 		before.push(opening::checkpoint_hash(lane, segment, &state.to_bytes()));
 		if on_checkpoint(segment, state).is_break() {
 			return Err(ChallengeError::Stopped);
@@ -146,8 +176,8 @@ pub fn run_lane(
 
 /// Challenge steps per second of one lane with all lanes busy, rounded down, saturating. No time
 /// at all is no measurement: zero.
-pub fn steps_per_second_per_lane(task: &ChallengeTask, elapsed_millis: u32) -> u64 {
-	let steps = u128::from(task.cpu.steps_per_lane()).saturating_mul(1_000);
+pub fn steps_per_second_per_lane(cpu: &CpuChallenge, elapsed_millis: u32) -> u64 {
+	let steps = u128::from(cpu.steps_per_lane()).saturating_mul(1_000);
 	steps
 		.checked_div(u128::from(elapsed_millis))
 		.map_or(0, |speed| u64::try_from(speed).unwrap_or(u64::MAX))

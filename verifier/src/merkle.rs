@@ -158,7 +158,6 @@ impl Tree {
 
 	/// The tree over leaves whose [`leaf_hash`]es the caller computed.
 	pub fn from_hashes(hashes: Vec<H256>) -> Option<Self> {
-		let leaf_count = u32::try_from(hashes.len()).ok()?;
 		let mut levels = Vec::new();
 		let mut level = hashes;
 		while level.len() > 1 {
@@ -166,9 +165,27 @@ impl Tree {
 			levels.push(level);
 			level = next;
 		}
-		let root = *level.first()?;
 		levels.push(level);
-		Some(Self { levels, root, leaf_count })
+		Self::from_levels(levels)
+	}
+
+	/// The tree of these levels: the [`leaf_hash`]es of all leaves, then, level by level, the [`parents`]
+	/// of the one before, up to the root alone. `None` where a level has another length than that.
+	///
+	/// The hashes are taken as they are. Whoever calls this has computed them, and could sign any root
+	/// anyway: nothing under a wrong one passes [`verify`].
+	pub fn from_levels(levels: Vec<Vec<H256>>) -> Option<Self> {
+		let leaf_count = u32::try_from(levels.first()?.len()).ok()?;
+		let root = match levels.last()?.as_slice() {
+			[root] => *root,
+			_ => return None,
+		};
+		let mut above = levels.iter().skip(1);
+		let has_shape = levels.iter().all(|level| match above.next() {
+			Some(next) => level.len() > 1 && next.len() == level.len().div_ceil(2),
+			None => level.len() == 1,
+		});
+		has_shape.then_some(Self { levels, root, leaf_count })
 	}
 
 	/// The root.
@@ -208,16 +225,17 @@ pub fn root<L: AsRef<[u8]>>(leaves: impl IntoIterator<Item = L>) -> Option<H256>
 	level.first().copied()
 }
 
-/// The level above `level`.
-fn parents(level: &[H256]) -> Vec<H256> {
-	level
-		.chunks(2)
-		.filter_map(|pair| match pair {
-			[left, right] => Some(node_hash(left, right)),
-			[alone] => Some(*alone),
-			_ => None,
-		})
-		.collect()
+/// The level above `level`. That may come in parts, whose results are put one behind the other: each part
+/// but the last must have an even length.
+pub fn parents(level: &[H256]) -> Vec<H256> {
+	// Not collected: that would reserve twice as much while it grows.
+	let mut above = Vec::with_capacity(level.len().div_ceil(2));
+	above.extend(level.chunks(2).filter_map(|pair| match pair {
+		[left, right] => Some(node_hash(left, right)),
+		[alone] => Some(*alone),
+		_ => None,
+	}));
+	above
 }
 
 #[cfg(test)]
@@ -250,6 +268,59 @@ mod tests {
 			assert_eq!(root(&leaves), Some(recursive(&hashes)));
 			assert_eq!(Tree::new(&leaves).unwrap().root(), recursive(&hashes));
 		}
+	}
+
+	/// The levels over so many leaves.
+	fn levels(count: u32) -> Vec<Vec<H256>> {
+		let mut levels = vec![leaves(count).iter().map(|leaf| leaf_hash(leaf)).collect::<Vec<_>>()];
+		while let Some(level) = levels.last().filter(|level| level.len() > 1) {
+			let above = parents(level);
+			levels.push(above);
+		}
+		levels
+	}
+
+	#[test]
+	fn tree_of_levels_should_be_the_tree_of_their_leaves() {
+		for count in 1..70 {
+			assert_eq!(Tree::from_levels(levels(count)), Tree::new(leaves(count)), "{count}");
+		}
+	}
+
+	#[test]
+	fn levels_of_another_shape_should_be_no_tree() {
+		assert_eq!(Tree::from_levels(Vec::new()), None);
+		assert_eq!(Tree::from_levels(vec![Vec::new()]), None);
+		for count in 1..20 {
+			let right = levels(count);
+			let change = |edit: &dyn Fn(&mut Vec<Vec<H256>>)| {
+				let mut changed = right.clone();
+				edit(&mut changed);
+				assert_eq!(Tree::from_levels(changed), None, "{count}");
+			};
+			change(&|levels| levels.push(vec![H256::zero()]));
+			// With a leaf more or less there may be as many parents.
+			change(&|levels| levels[0].extend([H256::zero(); 2]));
+			change(&|levels| levels[0].truncate((count as usize).saturating_sub(2)));
+			for level in 1..right.len() {
+				change(&|levels| drop(levels.remove(level)));
+				change(&|levels| levels[level].truncate(right[level].len() - 1));
+				change(&|levels| levels[level].push(H256::zero()));
+			}
+		}
+	}
+
+	#[test]
+	fn parents_of_even_parts_should_be_those_of_the_whole() {
+		for count in 1..40usize {
+			let level = levels(40)[0][..count].to_vec();
+			for part in (2..=count + 2).step_by(2) {
+				let parts: Vec<_> = level.chunks(part).flat_map(parents).collect();
+				assert_eq!(parts, parents(&level), "{count} by {part}");
+			}
+			assert_eq!(parents(&level).capacity(), count.div_ceil(2));
+		}
+		assert!(parents(&[]).is_empty());
 	}
 
 	#[test]

@@ -1,7 +1,7 @@
 //! Memory filled with blocks that can be stored, but not computed when they are asked for.
 //!
-//! Block 0 of a lane is a key stream. Every later block is compressed from the one before it and from
-//! [`PARENTS`] earlier blocks, which the words of the one before it choose. Lanes are independent, one
+//! Block 0 of a lane is a key stream. Every later block is compressed from the one before it, from
+//! [`PARENTS`] earlier blocks, which the words of the one before it choose, and from the lane's key. Lanes are independent, one
 //! for each hardware thread that fills them.
 //!
 //! What leaving blocks out costs: a missing block takes its predecessor and six parents, and blocks
@@ -96,12 +96,28 @@ impl FillSize {
 	}
 }
 
-/// Block 0 of a lane: the ChaCha8 key stream (nonce and counter zero) under
-/// `blake2b256("armature/fill\0" || SCALE(key, lane))`.
-pub fn first_block(key: &H256, lane: u16) -> Block {
-	let seed = (b"armature/fill\0", key, lane).using_encoded(sp_io::hashing::blake2_256);
+/// What every block of a lane is made with: blocks of other keys and lanes are worth nothing in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LaneKey([u8; 32]);
+
+impl LaneKey {
+	/// `blake2b256("armature/fill\0" || SCALE(key, lane))`.
+	pub fn new(key: &H256, lane: u16) -> Self {
+		Self((b"armature/fill\0", key, lane).using_encoded(sp_io::hashing::blake2_256))
+	}
+
+	/// Its four words, little-endian.
+	fn words(&self) -> impl Iterator<Item = u64> + '_ {
+		self.0
+			.chunks_exact(8)
+			.filter_map(|word| Some(u64::from_le_bytes(word.try_into().ok()?)))
+	}
+}
+
+/// Block 0 of a lane: the ChaCha8 key stream (nonce and counter zero) under the lane's key.
+pub fn first_block(key: &LaneKey) -> Block {
 	let mut bytes = [0; BLOCK_LEN];
-	ChaCha8Rng::from_seed(seed).fill_bytes(&mut bytes);
+	ChaCha8Rng::from_seed(key.0).fill_bytes(&mut bytes);
 	Block::from_bytes(&bytes)
 }
 
@@ -116,14 +132,17 @@ pub fn parents(before: &Block, at: u32) -> [u32; PARENTS] {
 }
 
 /// Block `at` of a lane, above 0: `G` of the block before it and of its parents. Parent `k` is turned
-/// by `k + 1` words, so that equal ones do not cancel, and `at` is mixed into word 0.
-pub fn next_block(before: &Block, parents: [&Block; PARENTS], at: u32) -> Block {
+/// by `k + 1` words, so that equal ones do not cancel, and `at` is mixed into word 0, the lane's key into
+/// words 1 to 4: what was filled under another key, or for another lane, is wrong in every block, since
+/// verifiers look at single blocks only.
+pub fn next_block(key: &LaneKey, before: &Block, parents: [&Block; PARENTS], at: u32) -> Block {
 	let mut mixed = before.clone();
 	for (turn, parent) in (1..).zip(parents) {
 		mixed.xor_turned(parent, turn);
 	}
-	if let Some(word) = mixed.0.first_mut() {
-		*word ^= u64::from(at);
+	let mixins = core::iter::once(u64::from(at)).chain(key.words());
+	for (word, mixin) in mixed.0.iter_mut().zip(mixins) {
+		*word ^= mixin;
 	}
 	Block::compress(&mixed)
 }
@@ -140,12 +159,13 @@ pub fn fill_lane<E>(
 	mut get: impl FnMut(u32) -> Result<Block, E>,
 	mut put: impl FnMut(u32, &Block) -> Result<(), E>,
 ) -> Result<(), E> {
-	let mut before = first_block(key, lane);
+	let key = LaneKey::new(key, lane);
+	let mut before = first_block(&key);
 	put(0, &before)?;
 	for at in 1..size.blocks {
 		let [a, b, c, d, e, f] = parents(&before, at);
 		let found = [get(a)?, get(b)?, get(c)?, get(d)?, get(e)?, get(f)?];
-		before = next_block(&before, found.each_ref(), at);
+		before = next_block(&key, &before, found.each_ref(), at);
 		put(at, &before)?;
 	}
 	Ok(())
@@ -238,8 +258,9 @@ pub fn check_fill(
 		let position = size.position(*lane, at).ok_or(malformed)?;
 		source.under(root, count, position)
 	};
+	let key = LaneKey::new(key, *lane);
 	let expected = match (at.checked_sub(1), sources.as_slice()) {
-		(None, []) => first_block(key, *lane),
+		(None, []) => first_block(&key),
 		(Some(previous), [before, others @ ..]) => {
 			let others = <&[OpenedBlock; PARENTS]>::try_from(others).map_err(|_| malformed)?;
 			let before = under(before, previous)?;
@@ -248,7 +269,7 @@ pub fn check_fill(
 			for ((slot, other), at) in blocks.iter_mut().zip(others).zip(wanted) {
 				*slot = under(other, at)?;
 			}
-			next_block(&before, blocks.each_ref(), *at)
+			next_block(&key, &before, blocks.each_ref(), *at)
 		},
 		_ => return Err(malformed),
 	};

@@ -1,7 +1,13 @@
 //! Proofs that a device answered a round with what no honest device sends.
 
-use super::{check_opening, task_hash, SegmentOpening};
+use super::{
+	check_opening,
+	fill::{check_fill, FillOpening},
+	memory::{memory_key, sizes},
+	task_hash, SegmentOpening,
+};
 use crate::signature::verify_device;
+use alloc::boxed::Box;
 use armature_primitives::{
 	challenge::{ChallengeCommit, ChallengeFailure, ChallengeTask},
 	ed25519::{Public, Signature},
@@ -22,7 +28,7 @@ pub struct SignedCommit {
 	pub signature: Signature,
 }
 
-/// A proof against a device, at most 1.5 kB; every bound is enforced while decoding.
+/// A proof against a device, at most 17 kB; every bound is enforced while decoding.
 #[derive(
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
@@ -43,6 +49,14 @@ pub enum FraudProof {
 		/// Another one.
 		second: SignedCommit,
 	},
+	/// A block of memory under the committed root is not filled as it should be.
+	#[codec(index = 2)]
+	Block {
+		/// What the device committed to.
+		signed: SignedCommit,
+		/// The block.
+		opening: Box<FillOpening>,
+	},
 }
 
 /// Why a proof proves nothing.
@@ -54,14 +68,14 @@ pub enum FraudError {
 	BadSignature,
 	/// Both commitments have the same root.
 	SameRoot,
-	/// The opening is not under the committed root, or of no segment of the task.
+	/// The opening is not under the committed root, or of nothing that the task asks for.
 	BadOpening,
-	/// The segment was re-run and is right.
+	/// The segment was re-run, or the block filled again, and is right.
 	RightResult,
 }
 
 /// Whether `proof` shows a fraud of the device with this `key` in the round of `task`. Costs at most
-/// two signature checks, or one and the re-run of a segment.
+/// two signature checks, or one and the re-run of a segment, or one and a compression.
 ///
 /// # Errors
 ///
@@ -85,13 +99,20 @@ pub fn check_fraud(
 			Err(FraudError::BadSignature)
 		}
 	};
+	let is_wrong = |checked| match checked {
+		Err(ChallengeFailure::WrongResult) => Ok(()),
+		Err(_) => Err(FraudError::BadOpening),
+		Ok(()) => Err(FraudError::RightResult),
+	};
 	match proof {
 		FraudProof::Segment { signed, opening } => {
-			match check_opening(task, check(signed)?, opening) {
-				Err(ChallengeFailure::WrongResult) => Ok(()),
-				Err(_) => Err(FraudError::BadOpening),
-				Ok(()) => Err(FraudError::RightResult),
-			}
+			is_wrong(check_opening(task, check(signed)?, opening))
+		},
+		FraudProof::Block { signed, opening } => {
+			let root = check(signed)?;
+			let (fill, _) = sizes(task.memory().ok_or(FraudError::BadOpening)?);
+			let key = memory_key(&task.seed, task.device, &fill);
+			is_wrong(check_fill(&key, &fill, &root, opening))
 		},
 		FraudProof::Equivocation { first, second } => {
 			if first.commit.root == second.commit.root {
@@ -106,25 +127,33 @@ pub fn check_fraud(
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::challenge::{run_lane, State, Transcript};
+	use crate::{
+		challenge::{
+			block::{Block, BLOCK_LEN},
+			fill::{fill_lane, open_fill, FillSize, OpenedBlock},
+			run_lane, State, Transcript,
+		},
+		merkle::Tree,
+	};
 	use armature_primitives::{
-		challenge::CpuChallenge,
+		challenge::{CpuChallenge, MemoryChallenge, Work},
 		signing::device_payload,
 		telemetry::{PowerReading, PowerSource},
 		DeviceId, MilliWatts, Ppm, RoundId,
 	};
-	use core::ops::ControlFlow;
+	use core::{cell::RefCell, convert::Infallible, ops::ControlFlow};
 	use sp_core::{ed25519::Pair, Pair as _};
 
 	const GENESIS: H256 = H256([3; 32]);
 	const WRONG: u32 = 5;
+	const CPU: CpuChallenge = CpuChallenge { lanes: 2, segments: 8, steps_per_segment: 16 };
 
 	fn task() -> ChallengeTask {
 		ChallengeTask {
 			round: RoundId(4),
 			device: DeviceId(2),
 			seed: H256([9; 32]),
-			cpu: CpuChallenge { lanes: 2, segments: 8, steps_per_segment: 16 },
+			work: Work::Cpu(CPU),
 			deadline: 1_000,
 		}
 	}
@@ -155,14 +184,14 @@ mod tests {
 	fn transcript() -> Transcript {
 		let task = task();
 		let mut states = Vec::new();
-		for lane in 0..task.cpu.lanes {
+		for lane in 0..CPU.lanes {
 			run_lane(&task, lane, |_, state| {
 				states.push(state);
 				ControlFlow::Continue(())
 			})
 			.expect("a valid task");
 		}
-		let at = (task.cpu.segments + WRONG) as usize;
+		let at = (CPU.segments + WRONG) as usize;
 		states[at] = State::from_bytes(&[7; 64]);
 		Transcript::new(task, states).expect("all segments")
 	}
@@ -226,8 +255,89 @@ mod tests {
 		assert_eq!(check(&proof(one, elsewhere)), Err(FraudError::OtherTask));
 	}
 
+	const MEMORY: MemoryChallenge = MemoryChallenge { lanes: 2, blocks: 12, segments: 1, reads: 1 };
+
+	fn memory_task() -> ChallengeTask {
+		ChallengeTask { work: Work::Memory(MEMORY), ..task() }
+	}
+
+	/// Filled memory of which one block, at this position, is made up and all others are computed; and
+	/// what opens its blocks.
+	fn block(made_up: u32, opened: u32) -> (H256, FillOpening) {
+		let task = memory_task();
+		let (fill, _) = sizes(&MEMORY);
+		let key = memory_key(&task.seed, task.device, &fill);
+		let mut blocks = filled(&key, &fill).expect("in bounds");
+		blocks[made_up as usize] = [9; BLOCK_LEN];
+		let tree = Tree::new(&blocks).expect("not empty");
+		let opening = open_fill(&fill, opened, |position| {
+			let path = tree.prove(position)?.into_inner().try_into().ok()?;
+			Some(OpenedBlock { bytes: blocks[position as usize], path })
+		});
+		(tree.root(), opening.expect("inside"))
+	}
+
+	/// The blocks of all lanes, lane 0's first.
+	fn filled(key: &H256, size: &FillSize) -> Result<Vec<[u8; BLOCK_LEN]>, Infallible> {
+		let blocks = RefCell::new(Vec::new());
+		for lane in 0..size.lanes {
+			let before = blocks.borrow().len();
+			fill_lane(
+				key,
+				size,
+				lane,
+				|at| Ok::<_, Infallible>(Block::from_bytes(&blocks.borrow()[before + at as usize])),
+				|_, block| {
+					blocks.borrow_mut().push(block.to_bytes());
+					Ok(())
+				},
+			)?;
+		}
+		Ok(blocks.into_inner())
+	}
+
+	#[test]
+	fn wrong_block_should_be_fraud_and_a_right_one_not() {
+		let task = memory_task();
+		let signed = |root| {
+			let commit = ChallengeCommit { task: task_hash(&task), ..signed(root).commit };
+			let domain = Domain::ChallengeCommit;
+			let payload = device_payload(domain, &GENESIS, task.device, &commit);
+			SignedCommit { commit, signature: key().sign(&payload) }
+		};
+		let check = |task: &ChallengeTask, root, opening| {
+			let proof = FraudProof::Block { signed: signed(root), opening: Box::new(opening) };
+			check_fraud(&GENESIS, task, &key().public(), &proof)
+		};
+		// Block 0 of the second lane, and one that has parents.
+		for made_up in [12, 17] {
+			let (root, opening) = block(made_up, made_up);
+			assert_eq!(check(&task, root, opening.clone()), Ok(()), "{made_up}");
+			assert_eq!(check(&task, H256([1; 32]), opening.clone()), Err(FraudError::BadOpening));
+			let lanes = super::tests::task();
+			assert_eq!(check(&lanes, root, opening), Err(FraudError::OtherTask));
+		}
+		let (root, opening) = block(17, 3);
+		assert_eq!(check(&task, root, opening), Err(FraudError::RightResult));
+	}
+
+	#[test]
+	fn kinds_should_not_be_mixed_up() {
+		let opening = transcript().open(1, WRONG).expect("within the task");
+		let task = memory_task();
+		let commit = ChallengeCommit { task: task_hash(&task), ..signed(H256([1; 32])).commit };
+		let payload = device_payload(Domain::ChallengeCommit, &GENESIS, task.device, &commit);
+		let memory = SignedCommit { commit, signature: key().sign(&payload) };
+		let proof = FraudProof::Segment { signed: memory, opening };
+		let outcome = check_fraud(&GENESIS, &task, &key().public(), &proof);
+		assert_eq!(outcome, Err(FraudError::BadOpening));
+		let (root, opening) = block(17, 17);
+		let proof = FraudProof::Block { signed: signed(root), opening: Box::new(opening) };
+		assert_eq!(check(&proof), Err(FraudError::BadOpening));
+	}
+
 	#[test]
 	fn proof_should_have_its_stated_size() {
-		assert!(FraudProof::max_encoded_len() <= 1_500, "{}", FraudProof::max_encoded_len());
+		assert!(FraudProof::max_encoded_len() <= 17_000, "{}", FraudProof::max_encoded_len());
 	}
 }

@@ -21,7 +21,10 @@ use super::{
 };
 use crate::merkle::{self, Path};
 use alloc::vec::Vec;
-use armature_primitives::{challenge::ChallengeFailure, DeviceId, H256};
+use armature_primitives::{
+	challenge::{ChallengeFailure, ChallengeTask, MemoryChallenge, MAX_LANES},
+	DeviceId, H256,
+};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::{bounded::BoundedVec, ConstU32};
@@ -44,13 +47,26 @@ pub const MAX_WALK_DEPTH: u32 = 24;
 /// Levels of the largest tree of lanes.
 pub const MAX_LANE_DEPTH: u32 = 16;
 
+/// The most segments of all lanes together in a round on chain: what a device keeps of a walk takes
+/// some 100 bytes for each, beside the memory that it fills.
+pub const MAX_SEGMENTS: u32 = 1 << 21;
+
 /// The path of a segment's end.
 pub type WalkPath = Path<MAX_WALK_DEPTH>;
 
 /// The path of a lane.
 pub type LanePath = Path<MAX_LANE_DEPTH>;
 
-/// How far is walked. Every lane of the fill walks over all of the memory.
+/// The most lanes that walk at once. More would make each walk so short that the way to the verifier
+/// and back would be most of its time.
+pub const MAX_WALK_LANES: u16 = 16;
+
+/// Lanes that walk: those that fill, up to [`MAX_WALK_LANES`].
+pub fn walk_lanes(fill: &FillSize) -> u16 {
+	fill.lanes.min(MAX_WALK_LANES)
+}
+
+/// How far is walked. Each lane that walks does so over all of the memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode)]
 pub struct WalkSize {
 	/// Segments of each lane, at least 1.
@@ -59,11 +75,30 @@ pub struct WalkSize {
 	pub reads: u32,
 }
 
+/// How much a round on chain has to be filled, and how far to be walked.
+pub fn sizes(memory: &MemoryChallenge) -> (FillSize, WalkSize) {
+	let MemoryChallenge { lanes, blocks, segments, reads } = *memory;
+	(FillSize { lanes, blocks }, WalkSize { segments, reads })
+}
+
+/// Checks the size of a round on chain.
+///
+/// # Errors
+///
+/// [`SizeError`].
+pub fn check_size(memory: &MemoryChallenge) -> Result<(), SizeError> {
+	let (fill, walk) = sizes(memory);
+	if fill.lanes > MAX_LANES || walk.count(&fill)? > MAX_SEGMENTS {
+		return Err(SizeError::TooLarge);
+	}
+	Ok(())
+}
+
 /// What a walk has read so far.
 pub type WalkState = [u8; 32];
 
 impl WalkSize {
-	/// All segments of a fill of this size.
+	/// All segments of the walk over a fill of this size.
 	///
 	/// # Errors
 	///
@@ -73,7 +108,7 @@ impl WalkSize {
 		if self.segments == 0 || self.reads == 0 {
 			return Err(SizeError::TooSmall);
 		}
-		u32::from(fill.lanes)
+		u32::from(walk_lanes(fill))
 			.checked_mul(self.segments)
 			.filter(|count| *count <= 1 << MAX_WALK_DEPTH && self.reads <= MAX_READS)
 			.ok_or(SizeError::TooLarge)
@@ -81,7 +116,7 @@ impl WalkSize {
 
 	/// Reads of all lanes together.
 	pub fn reads(&self, fill: &FillSize) -> u64 {
-		u64::from(fill.lanes)
+		u64::from(walk_lanes(fill))
 			.saturating_mul(u64::from(self.segments))
 			.saturating_mul(u64::from(self.reads))
 	}
@@ -196,6 +231,13 @@ pub struct Walk {
 }
 
 impl Walk {
+	/// Of a round on chain: under the `key` that a verifier gave. `None` for a task of another kind.
+	pub fn of_task(task: &ChallengeTask, key: H256, memory: H256, ends: H256) -> Option<Self> {
+		let (fill, size) = sizes(task.memory()?);
+		let fill_key = memory_key(&task.seed, task.device, &fill);
+		Some(Self { fill, size, fill_key, key, memory, ends })
+	}
+
 	/// Checks that a block was filled as it should be.
 	///
 	/// # Errors
@@ -250,12 +292,13 @@ pub fn check_walk(walk: &Walk, opening: &WalkOpening) -> Result<(), ChallengeFai
 	let blocks = fill.count().map_err(|_| malformed)?;
 	size.count(fill).map_err(|_| malformed)?;
 	let WalkOpening { lane, segment, end, path, lane_root, lane_path, blocks: read } = opening;
-	let inside = *lane < fill.lanes && *segment < size.segments;
+	let lanes = walk_lanes(fill);
+	let inside = *lane < lanes && *segment < size.segments;
 	if !inside || u32::try_from(read.len()) != Ok(size.reads) {
 		return Err(malformed);
 	}
 	let leaf = walk_leaf(*lane, *segment, end);
-	let lanes = u32::from(fill.lanes);
+	let lanes = u32::from(lanes);
 	if !merkle::verify(ends, lanes, u32::from(*lane), lane_root.as_bytes(), lane_path)
 		|| !merkle::verify(lane_root, size.segments, *segment, &leaf, path)
 	{
@@ -275,9 +318,20 @@ pub fn check_walk(walk: &Walk, opening: &WalkOpening) -> Result<(), ChallengeFai
 	}
 }
 
-/// Nanoseconds of one read, with all lanes reading at once, rounded up; `None` without a read.
-pub fn nanos_per_read(walk: &Walk, elapsed_millis: u32) -> Option<u64> {
-	let reads = u64::from(walk.size.segments).checked_mul(u64::from(walk.size.reads))?;
-	let nanos = u64::from(elapsed_millis).checked_mul(1_000_000)?;
-	(reads > 0).then(|| nanos.div_ceil(reads))
+/// Nanoseconds of one read, with all lanes reading at once, rounded up, saturating; `None` without a
+/// read.
+pub fn nanos_per_read(size: &WalkSize, elapsed_micros: u64) -> Option<u32> {
+	let reads = u64::from(size.segments).saturating_mul(u64::from(size.reads));
+	let nanos = elapsed_micros.saturating_mul(1_000);
+	(reads > 0).then(|| u32::try_from(nanos.div_ceil(reads)).unwrap_or(u32::MAX))
+}
+
+/// How fast memory was filled, in MiB per second, rounded down, saturating. No time at all is no
+/// measurement: zero.
+pub fn fill_mib_per_second(memory: &MemoryChallenge, fill_millis: u32) -> u32 {
+	let blocks = u64::from(memory.lanes).saturating_mul(u64::from(memory.blocks));
+	let speed = u128::from(blocks).saturating_mul(1_000) / 1_024;
+	speed
+		.checked_div(u128::from(fill_millis))
+		.map_or(0, |speed| u32::try_from(speed).unwrap_or(u32::MAX))
 }

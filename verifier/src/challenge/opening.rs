@@ -1,8 +1,8 @@
 //! Commitment, sample and openings.
 
 use super::{
-	checkpoints, lane_table, run_segment, sampling::draw, segment_start, ChallengeError, State,
-	STATE_LEN,
+	checkpoints, cpu_of, lane_table, run_segment, sampling::draw, segment_start, ChallengeError,
+	State, STATE_LEN,
 };
 use crate::merkle::{self, Path, Tree};
 use alloc::vec::Vec;
@@ -94,9 +94,10 @@ pub struct Transcript {
 impl Transcript {
 	/// From the checkpoints of all lanes, lane 0's first.
 	pub fn new(task: ChallengeTask, states: Vec<State>) -> Result<Self, ChallengeError> {
-		let lanes = lane_trees(&task.cpu, &states)?;
+		let cpu = *cpu_of(&task)?;
+		let lanes = lane_trees(&cpu, &states)?;
 		let tree = tree_of(&lanes)?;
-		Ok(Self { cpu: task.cpu, states, lanes, tree })
+		Ok(Self { cpu, states, lanes, tree })
 	}
 
 	/// The root to commit to.
@@ -131,17 +132,18 @@ pub fn sample(
 	task: &ChallengeTask,
 	k: u32,
 ) -> Result<Vec<(u16, u32)>, ChallengeError> {
-	let total = checkpoints(&task.cpu)?;
+	let cpu = cpu_of(task)?;
+	let total = checkpoints(cpu)?;
 	let mut input = Vec::from(b"armature/sample\0".as_slice());
 	(randomness, task).encode_to(&mut input);
 	let drawn = draw(sp_io::hashing::blake2_256(&input), total.into(), k).into_iter();
-	Ok(drawn.filter_map(|at| place(&task.cpu, u32::try_from(at).ok()?)).collect())
+	Ok(drawn.filter_map(|at| place(cpu, u32::try_from(at).ok()?)).collect())
 }
 
 /// Checks one opening against the committed root by re-running its segment.
 ///
-/// - [`ChallengeFailure::Malformed`]: the task itself is out of bounds, or the opening is for no
-///   segment of it.
+/// - [`ChallengeFailure::Malformed`]: the task itself is of another kind or out of bounds, or the
+///   opening is for no segment of it.
 /// - [`ChallengeFailure::BadOpening`]: the end is not under the root at its place.
 /// - [`ChallengeFailure::WrongResult`]: the segment, started from all that is before it, ends
 ///   elsewhere than committed.
@@ -151,7 +153,8 @@ pub fn check_opening(
 	opening: &SegmentOpening,
 ) -> Result<(), ChallengeFailure> {
 	let malformed = ChallengeFailure::Malformed;
-	let ChallengeTask { seed, device, cpu, .. } = task;
+	let ChallengeTask { seed, device, .. } = task;
+	let cpu = cpu_of(task).map_err(|_| malformed)?;
 	checkpoints(cpu).map_err(|_| malformed)?;
 	let SegmentOpening { lane, segment, end, path, lane_root, lane_path } = opening;
 	if *lane >= cpu.lanes || *segment >= cpu.segments {

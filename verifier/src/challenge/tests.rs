@@ -12,16 +12,27 @@ fn task() -> ChallengeTask {
 		round: RoundId(9),
 		device: DeviceId(4),
 		seed: H256([0x5a; 32]),
-		cpu: CpuChallenge { lanes: LANES, segments: SEGMENTS, steps_per_segment: 7 },
+		work: Work::Cpu(CpuChallenge { lanes: LANES, segments: SEGMENTS, steps_per_segment: 7 }),
 		deadline: 1_000,
+	}
+}
+
+fn cpu(task: &ChallengeTask) -> CpuChallenge {
+	*task.cpu().expect("a task of lanes")
+}
+
+fn cpu_mut(task: &mut ChallengeTask) -> &mut CpuChallenge {
+	match &mut task.work {
+		Work::Cpu(cpu) => cpu,
+		Work::Memory(_) => unreachable!(),
 	}
 }
 
 fn states(task: &ChallengeTask) -> Vec<State> {
 	let mut states = Vec::new();
-	for lane in 0..task.cpu.lanes {
+	for lane in 0..cpu(task).lanes {
 		run_lane(task, lane, |segment, state| {
-			assert_eq!(states.len() as u32, u32::from(lane) * task.cpu.segments + segment);
+			assert_eq!(states.len() as u32, u32::from(lane) * cpu(task).segments + segment);
 			states.push(state);
 			ControlFlow::Continue(())
 		})
@@ -36,8 +47,8 @@ fn transcript(task: &ChallengeTask) -> Transcript {
 
 /// What checking every segment of a transcript against `task` says.
 fn findings(task: &ChallengeTask, lie: &Transcript) -> Vec<Result<(), ChallengeFailure>> {
-	(0..task.cpu.lanes)
-		.flat_map(|lane| (0..task.cpu.segments).map(move |segment| (lane, segment)))
+	(0..cpu(task).lanes)
+		.flat_map(|lane| (0..cpu(task).segments).map(move |segment| (lane, segment)))
 		.map(|(lane, segment)| check_opening(task, lie.root(), &lie.open(lane, segment).unwrap()))
 		.collect()
 }
@@ -52,7 +63,7 @@ fn algorithm_should_never_drift() {
 		format!("{root:?}"),
 		"0xd473cc94009ab4aaf33388abe31b0e6a6ffc669bc98f6c98dd72e0e5ef3cef4f"
 	);
-	task.cpu.steps_per_segment = DEFAULT_STEPS_PER_SEGMENT;
+	cpu_mut(&mut task).steps_per_segment = DEFAULT_STEPS_PER_SEGMENT;
 	let start = segment_start(&task.seed, task.device, 1, 0, &[]);
 	let end = run_segment(&lane_table(&task.seed, 1), start, DEFAULT_STEPS_PER_SEGMENT);
 	assert_eq!(
@@ -79,7 +90,7 @@ fn table_should_be_the_chacha8_stream_of_its_key() {
 fn every_opening_should_pass_when_the_prover_is_honest() {
 	let task = task();
 	let work = transcript(&task);
-	assert_eq!(commit_root(&task.cpu, &states(&task)), Ok(work.root()));
+	assert_eq!(commit_root(&cpu(&task), &states(&task)), Ok(work.root()));
 	assert!(findings(&task, &work).iter().all(Result::is_ok));
 	assert_eq!(work.open(LANES, 0), None);
 	assert_eq!(work.open(0, SEGMENTS), None);
@@ -123,9 +134,9 @@ fn lane_with(
 	let table = lane_table(&task.seed, lane);
 	let mut before = Frontier::default();
 	let mut states = Vec::new();
-	for segment in 0..task.cpu.segments {
+	for segment in 0..cpu(task).segments {
 		let start = segment_start(&task.seed, task.device, lane, segment, &before.lefts());
-		let end = run_segment(&table, start, task.cpu.steps_per_segment);
+		let end = run_segment(&table, start, cpu(task).steps_per_segment);
 		let end = made_up(segment).unwrap_or(end);
 		before.push(opening::checkpoint_hash(lane, segment, &end.to_bytes()));
 		states.push(end);
@@ -156,7 +167,7 @@ fn parts_that_were_computed_at_once_should_not_both_pass() {
 	let table = lane_table(&task.seed, 0);
 	let start = segment_start(&task.seed, task.device, 0, 4, &[made_up]);
 	let mut states = states(&task);
-	states[4] = run_segment(&table, start, task.cpu.steps_per_segment);
+	states[4] = run_segment(&table, start, cpu(&task).steps_per_segment);
 	let lie = Transcript::new(task, states.clone()).unwrap();
 	// Under the true hash the second part follows from something else.
 	let found = findings(&task, &lie);
@@ -188,7 +199,7 @@ fn parts_that_were_computed_at_once_should_not_both_pass() {
 fn fewer_steps_should_be_a_wrong_result() {
 	let task = task();
 	let mut short = task;
-	short.cpu.steps_per_segment -= 1;
+	cpu_mut(&mut short).steps_per_segment -= 1;
 	let lie = Transcript::new(task, states(&short)).unwrap();
 	for finding in findings(&task, &lie) {
 		assert_eq!(finding, Err(ChallengeFailure::WrongResult));
@@ -270,7 +281,7 @@ fn opening_should_be_malformed_when_it_is_outside_the_task() {
 	outside.segment = SEGMENTS;
 	assert_eq!(check_opening(&task, work.root(), &outside), malformed);
 	let mut huge = task;
-	huge.cpu.steps_per_segment = MAX_STEPS_PER_SEGMENT + 1;
+	cpu_mut(&mut huge).steps_per_segment = MAX_STEPS_PER_SEGMENT + 1;
 	assert_eq!(check_opening(&huge, work.root(), &honest), malformed);
 }
 
@@ -288,19 +299,19 @@ fn a_lane_should_not_choose_its_own_start() {
 
 #[test]
 fn size_should_be_checked_on_both_sides_of_each_cap() {
-	let cpu =
+	let size =
 		|lanes, segments, steps_per_segment| CpuChallenge { lanes, segments, steps_per_segment };
-	assert_eq!(checkpoints(&cpu(1, 1, 1)), Ok(1));
-	assert_eq!(checkpoints(&cpu(0, 1, 1)), Err(ChallengeError::NoWork));
-	assert_eq!(checkpoints(&cpu(1, 0, 1)), Err(ChallengeError::NoWork));
-	assert_eq!(checkpoints(&cpu(1, 1, 0)), Err(ChallengeError::NoWork));
-	assert_eq!(checkpoints(&cpu(MAX_LANES, 4_096, 1)), Ok(MAX_CHECKPOINTS));
-	assert_eq!(checkpoints(&cpu(MAX_LANES, 4_097, 1)), Err(ChallengeError::TooManyCheckpoints));
-	assert_eq!(checkpoints(&cpu(2, u32::MAX, 1)), Err(ChallengeError::TooManyCheckpoints));
-	assert_eq!(checkpoints(&cpu(MAX_LANES + 1, 1, 1)), Err(ChallengeError::TooManyLanes));
-	assert_eq!(checkpoints(&cpu(1, 1, MAX_STEPS_PER_SEGMENT)), Ok(1));
+	assert_eq!(checkpoints(&size(1, 1, 1)), Ok(1));
+	assert_eq!(checkpoints(&size(0, 1, 1)), Err(ChallengeError::NoWork));
+	assert_eq!(checkpoints(&size(1, 0, 1)), Err(ChallengeError::NoWork));
+	assert_eq!(checkpoints(&size(1, 1, 0)), Err(ChallengeError::NoWork));
+	assert_eq!(checkpoints(&size(MAX_LANES, 4_096, 1)), Ok(MAX_CHECKPOINTS));
+	assert_eq!(checkpoints(&size(MAX_LANES, 4_097, 1)), Err(ChallengeError::TooManyCheckpoints));
+	assert_eq!(checkpoints(&size(2, u32::MAX, 1)), Err(ChallengeError::TooManyCheckpoints));
+	assert_eq!(checkpoints(&size(MAX_LANES + 1, 1, 1)), Err(ChallengeError::TooManyLanes));
+	assert_eq!(checkpoints(&size(1, 1, MAX_STEPS_PER_SEGMENT)), Ok(1));
 	assert_eq!(
-		checkpoints(&cpu(1, 1, MAX_STEPS_PER_SEGMENT + 1)),
+		checkpoints(&size(1, 1, MAX_STEPS_PER_SEGMENT + 1)),
 		Err(ChallengeError::TooManySteps)
 	);
 	// The largest tree's longest path is what an opening may carry.
@@ -314,7 +325,7 @@ fn run_should_refuse_or_stop() {
 	let never = |_, _| -> ControlFlow<()> { panic!("no checkpoint") };
 	assert_eq!(run_lane(&task, LANES, never), Err(ChallengeError::NoSuchLane));
 	let mut empty = task;
-	empty.cpu.segments = 0;
+	cpu_mut(&mut empty).segments = 0;
 	assert_eq!(run_lane(&empty, 0, never), Err(ChallengeError::NoWork));
 	let mut seen = 0;
 	let stopped = run_lane(&task, 0, |segment, _| {
@@ -328,7 +339,7 @@ fn run_should_refuse_or_stop() {
 	assert_eq!((stopped, seen), (Err(ChallengeError::Stopped), 2));
 	let mut few = states(&task);
 	few.pop();
-	assert_eq!(commit_root(&task.cpu, &few), Err(ChallengeError::WrongCount));
+	assert_eq!(commit_root(&cpu(&task), &few), Err(ChallengeError::WrongCount));
 	assert!(matches!(Transcript::new(task, few), Err(ChallengeError::WrongCount)));
 }
 
@@ -356,15 +367,15 @@ fn opening_should_be_bounded_while_decoding() {
 #[test]
 fn speed_should_be_steps_over_time_rounded_down() {
 	let mut task = task();
-	task.cpu = CpuChallenge { lanes: 4, segments: 10, steps_per_segment: 100 };
-	assert_eq!(steps_per_second_per_lane(&task, 1_000), 1_000);
-	assert_eq!(steps_per_second_per_lane(&task, 1_001), 999);
-	assert_eq!(steps_per_second_per_lane(&task, 1), 1_000_000);
-	assert_eq!(steps_per_second_per_lane(&task, 0), 0);
-	assert_eq!(steps_per_second_per_lane(&task, u32::MAX), 0);
-	task.cpu.segments = u32::MAX;
-	task.cpu.steps_per_segment = u32::MAX;
-	assert_eq!(steps_per_second_per_lane(&task, 1), u64::MAX);
+	task.work = Work::Cpu(CpuChallenge { lanes: 4, segments: 10, steps_per_segment: 100 });
+	assert_eq!(steps_per_second_per_lane(&cpu(&task), 1_000), 1_000);
+	assert_eq!(steps_per_second_per_lane(&cpu(&task), 1_001), 999);
+	assert_eq!(steps_per_second_per_lane(&cpu(&task), 1), 1_000_000);
+	assert_eq!(steps_per_second_per_lane(&cpu(&task), 0), 0);
+	assert_eq!(steps_per_second_per_lane(&cpu(&task), u32::MAX), 0);
+	cpu_mut(&mut task).segments = u32::MAX;
+	cpu_mut(&mut task).steps_per_segment = u32::MAX;
+	assert_eq!(steps_per_second_per_lane(&cpu(&task), 1), u64::MAX);
 }
 
 #[test]
@@ -402,13 +413,13 @@ fn sample_should_cover_every_segment_evenly() {
 #[test]
 fn sample_should_depend_on_randomness_and_task() {
 	let mut task = task();
-	task.cpu.segments = 4_096;
+	cpu_mut(&mut task).segments = 4_096;
 	let one = sample(H256([1; 32]), &task, 20).unwrap();
 	assert_eq!(one, sample(H256([1; 32]), &task, 20).unwrap());
 	assert_ne!(one, sample(H256([2; 32]), &task, 20).unwrap());
 	task.round = RoundId(10);
 	assert_ne!(one, sample(H256([1; 32]), &task, 20).unwrap());
-	task.cpu.lanes = 0;
+	cpu_mut(&mut task).lanes = 0;
 	assert_eq!(sample(H256([1; 32]), &task, 20), Err(ChallengeError::NoWork));
 }
 
@@ -420,7 +431,7 @@ proptest! {
 		randomness in any::<[u8; 32]>(), lanes in 1u16..20, segments in 1u32..50, k in 0u32..1_200,
 	) {
 		let mut task = task();
-		task.cpu = CpuChallenge { lanes, segments, steps_per_segment: 1 };
+		task.work = Work::Cpu(CpuChallenge { lanes, segments, steps_per_segment: 1 });
 		let drawn = sample(H256(randomness), &task, k).unwrap();
 		prop_assert_eq!(drawn.len() as u32, k.min(u32::from(lanes) * segments));
 		prop_assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
@@ -436,7 +447,7 @@ proptest! {
 			round: RoundId(0),
 			device: DeviceId(device),
 			seed: H256(seed),
-			cpu: CpuChallenge { lanes, segments, steps_per_segment: steps },
+			work: Work::Cpu(CpuChallenge { lanes, segments, steps_per_segment: steps }),
 			deadline: 0,
 		};
 		let work = transcript(&task);

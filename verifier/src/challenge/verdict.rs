@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 use armature_primitives::{
-	challenge::Verdict, telemetry::PowerReading, MilliWatts, Ppm, RoundId, H256,
+	challenge::{Measured, Verdict},
+	telemetry::PowerReading,
+	DeviceId, MilliWatts, Ppm, RoundId, H256,
 };
 use codec::Encode;
 
@@ -10,13 +12,23 @@ use codec::Encode;
 /// much later than another one verifier may see the same block and the same answer.
 const SLACK_MILLIS: u32 = 500;
 
+/// The same of a read, in nanoseconds: a second's way there and back, over a million reads.
+const SLACK_NANOS: u32 = 1_000;
+
 /// What a round came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Conclusion {
 	/// Not enough was said, or neither side has a majority.
 	Void,
-	/// More than half of the verdicts say failed, or the device signed two roots.
+	/// More than half of the verdicts say failed.
 	Failed {
+		/// Verdicts that say failed.
+		failed: u32,
+		/// Verdicts in all.
+		posted: u32,
+	},
+	/// Passed verdicts name different roots: the device signed both.
+	TwoRoots {
 		/// Verdicts that say failed.
 		failed: u32,
 		/// Verdicts in all.
@@ -24,8 +36,8 @@ pub enum Conclusion {
 	},
 	/// More than half of the verdicts say passed.
 	Passed {
-		/// Their upper median time.
-		elapsed_millis: u32,
+		/// Their upper median times.
+		measured: Measured,
 		/// Their upper median figures.
 		power: PowerReading,
 	},
@@ -54,6 +66,14 @@ pub fn seal<AccountId: Encode>(
 	H256(sp_io::hashing::blake2_256(&input))
 }
 
+/// What a device announces before it answers a round with this root, instead of work:
+/// `blake2b256("armature/planted" || device || root || salt)`. The salt is random and secret until the
+/// round is over.
+pub fn planted_hash(device: DeviceId, root: &H256, salt: &H256) -> H256 {
+	let input = (b"armature/planted", device, root, salt).encode();
+	H256(sp_io::hashing::blake2_256(&input))
+}
+
 /// Judges a round with `seats` members by the verdicts that came, and each verdict by the others, in
 /// their order.
 ///
@@ -62,14 +82,12 @@ pub fn seal<AccountId: Encode>(
 /// power, so that a doubt never flatters the device. Each field of the power figures is taken for
 /// itself, the source by its trust; where every reading has `loaded >= idle`, the medians have it too.
 /// Verdicts whose signatures were checked and that name different roots show that the device signed
-/// both: it failed.
+/// both, however many spoke. All verdicts have to be of one kind of work.
 pub fn conclude(verdicts: &[Verdict], seats: usize) -> (Conclusion, Vec<Standing>) {
-	let passed: Vec<(u32, PowerReading, H256)> = verdicts
+	let passed: Vec<(Measured, PowerReading, H256)> = verdicts
 		.iter()
 		.filter_map(|verdict| match verdict {
-			Verdict::Passed { elapsed_millis, power, root, .. } => {
-				Some((*elapsed_millis, *power, *root))
-			},
+			Verdict::Passed { measured, power, root, .. } => Some((*measured, *power, *root)),
 			Verdict::Failed { .. } => None,
 		})
 		.collect();
@@ -79,27 +97,42 @@ pub fn conclude(verdicts: &[Verdict], seats: usize) -> (Conclusion, Vec<Standing
 		let standing = |verdict| if agrees(verdict) { Standing::Agrees } else { Standing::Differs };
 		verdicts.iter().map(standing).collect()
 	};
-	let lost = Conclusion::Failed { failed: count(failed), posted: count(verdicts.len()) };
+	let (said_failed, posted) = (count(failed), count(verdicts.len()));
+	if two_roots {
+		// Whoever checked what it was shown did its work.
+		let conclusion = Conclusion::TwoRoots { failed: said_failed, posted };
+		return (conclusion, standings(&|_| true));
+	}
 	if !is_majority(verdicts.len(), seats) {
 		return (Conclusion::Void, standings(&|_| false));
 	}
-	if two_roots {
-		// Whoever checked what it was shown did its work.
-		return (lost, standings(&|_| true));
-	}
 	if is_majority(failed, verdicts.len()) {
-		return (lost, standings(&|verdict| matches!(verdict, Verdict::Failed { .. })));
+		let conclusion = Conclusion::Failed { failed: said_failed, posted };
+		return (conclusion, standings(&|verdict| matches!(verdict, Verdict::Failed { .. })));
 	}
 	match medians(&passed) {
 		Some((median, power)) if is_majority(passed.len(), verdicts.len()) => {
 			let agrees = |verdict: &Verdict| match verdict {
-				Verdict::Passed { elapsed_millis, .. } => is_near(*elapsed_millis, median),
+				Verdict::Passed { measured, .. } => agree(measured, &median),
 				Verdict::Failed { .. } => false,
 			};
-			(Conclusion::Passed { elapsed_millis: median, power }, standings(&agrees))
+			(Conclusion::Passed { measured: median, power }, standings(&agrees))
 		},
 		_ => (Conclusion::Void, standings(&|_| false)),
 	}
+}
+
+/// Whether a measurement is near the medians. Each verifier has its own walk, and its own way to the
+/// device, so that times of reads may be half apart, and [`SLACK_NANOS`].
+fn agree(said: &Measured, median: &Measured) -> bool {
+	let reads = match (said, median) {
+		(
+			Measured::Memory { read_nanos: said, .. },
+			Measured::Memory { read_nanos: median, .. },
+		) => said.abs_diff(*median) <= median.div_ceil(2).saturating_add(SLACK_NANOS),
+		_ => true,
+	};
+	reads && is_near(said.elapsed_millis(), median.elapsed_millis())
 }
 
 /// Whether a time is within a quarter and [`SLACK_MILLIS`] of the median.
@@ -107,7 +140,7 @@ fn is_near(said: u32, median: u32) -> bool {
 	said.abs_diff(median) <= median.div_ceil(4).saturating_add(SLACK_MILLIS)
 }
 
-fn medians(passed: &[(u32, PowerReading, H256)]) -> Option<(u32, PowerReading)> {
+fn medians(passed: &[(Measured, PowerReading, H256)]) -> Option<(Measured, PowerReading)> {
 	let power = |field: fn(&PowerReading) -> u32| {
 		upper_median(passed.iter().map(|(_, power, _)| field(power)))
 	};
@@ -117,7 +150,16 @@ fn medians(passed: &[(u32, PowerReading, H256)]) -> Option<(u32, PowerReading)> 
 		source: upper_median(passed.iter().map(|(_, power, _)| power.source))?,
 		error: Ppm(power(|reading| reading.error.0)?),
 	};
-	Some((upper_median(passed.iter().map(|(elapsed, ..)| *elapsed))?, reading))
+	let elapsed = upper_median(passed.iter().map(|(measured, ..)| measured.elapsed_millis()))?;
+	let reads = passed.iter().filter_map(|(measured, ..)| match measured {
+		Measured::Cpu { .. } => None,
+		Measured::Memory { read_nanos, .. } => Some(*read_nanos),
+	});
+	let measured = match upper_median(reads) {
+		None => Measured::Cpu { elapsed_millis: elapsed },
+		Some(read_nanos) => Measured::Memory { fill_millis: elapsed, read_nanos },
+	};
+	Some((measured, reading))
 }
 
 /// The middle value in order, of an even number the larger of the two.
@@ -154,7 +196,12 @@ mod tests {
 			error: Ppm(error),
 		};
 		let signature = Signature::from_raw([root; 64]);
-		Verdict::Passed { elapsed_millis, power, root: H256([root; 32]), signature }
+		Verdict::Passed {
+			measured: Measured::Cpu { elapsed_millis },
+			power,
+			root: H256([root; 32]),
+			signature,
+		}
 	}
 
 	fn passed(elapsed_millis: u32) -> Verdict {
@@ -213,8 +260,11 @@ mod tests {
 	#[test]
 	fn two_roots_should_fail_the_device_that_signed_them() {
 		let all = [under(2), under(2), under(2), under(1), FAILED];
-		assert_eq!(judged(&all), (failed(1, 5), vec![Agrees; 5]));
-		assert_eq!(judged(&[under(1), under(2)]).0, failed(0, 2));
+		let two_roots = |failed, posted| Conclusion::TwoRoots { failed, posted };
+		assert_eq!(judged(&all), (two_roots(1, 5), vec![Agrees; 5]));
+		assert_eq!(judged(&[under(1), under(2)]).0, two_roots(0, 2));
+		// What the device signed speaks for itself, whoever is silent.
+		assert_eq!(conclude(&[under(1), under(2)], 5), (two_roots(0, 2), vec![Agrees; 2]));
 		assert!(is_passed(judged(&[under(3), under(3)]).0));
 	}
 
@@ -234,7 +284,39 @@ mod tests {
 			source: BoardSensor,
 			error: Ppm(7),
 		};
-		assert_eq!(judged(&verdicts).0, Conclusion::Passed { elapsed_millis: 300, power });
+		assert_eq!(
+			judged(&verdicts).0,
+			Conclusion::Passed { measured: Measured::Cpu { elapsed_millis: 300 }, power }
+		);
+	}
+
+	#[test]
+	fn medians_of_memory_should_be_of_both_figures() {
+		let memory = |fill_millis, read_nanos| {
+			let Verdict::Passed { power, root, signature, .. } = passed(1) else { unreachable!() };
+			let measured = Measured::Memory { fill_millis, read_nanos };
+			Verdict::Passed { measured, power, root, signature }
+		};
+		let all = [memory(300, 900), memory(100, 700), FAILED, memory(200, 800), memory(400, 600)];
+		let (conclusion, standings) = judged(&all);
+		let Conclusion::Passed { measured, .. } = conclusion else { panic!("{conclusion:?}") };
+		assert_eq!(measured, Measured::Memory { fill_millis: 300, read_nanos: 800 });
+		assert_eq!(standings, vec![Agrees, Agrees, Differs, Agrees, Agrees]);
+	}
+
+	#[test]
+	fn reads_far_from_the_median_should_not_agree() {
+		let memory = |read_nanos| {
+			let Verdict::Passed { power, root, signature, .. } = passed(1) else { unreachable!() };
+			let measured = Measured::Memory { fill_millis: 1_000, read_nanos };
+			Verdict::Passed { measured, power, root, signature }
+		};
+		// Of 4,000 ns half and a microsecond: 3,000 ns either way.
+		let standing = |nanos| judged(&[memory(4_000), memory(nanos), memory(4_000)]).1[1];
+		assert_eq!(standing(1_000), Agrees);
+		assert_eq!(standing(999), Differs);
+		assert_eq!(standing(7_000), Agrees);
+		assert_eq!(standing(7_001), Differs);
 	}
 
 	#[test]
@@ -286,12 +368,13 @@ mod tests {
 			let times: Vec<_> = verdicts
 				.iter()
 				.filter_map(|verdict| match verdict {
-					Verdict::Passed { elapsed_millis, .. } => Some(*elapsed_millis),
+					Verdict::Passed { measured, .. } => Some(measured.elapsed_millis()),
 					Verdict::Failed { .. } => None,
 				})
 				.collect();
 			match conclusion {
-				Conclusion::Passed { elapsed_millis, power } => {
+				Conclusion::Passed { measured, power } => {
+					let elapsed_millis = measured.elapsed_millis();
 					prop_assert!(times.len() * 2 > verdicts.len());
 					prop_assert!(times.contains(&elapsed_millis));
 					// At least half of them were no slower than what stands.
@@ -299,7 +382,8 @@ mod tests {
 					prop_assert!(no_slower * 2 >= times.len());
 					prop_assert!(power.loaded > power.idle);
 				},
-				Conclusion::Failed { failed, posted } => {
+				Conclusion::Failed { failed, posted }
+				| Conclusion::TwoRoots { failed, posted } => {
 					prop_assert_eq!(posted as usize, verdicts.len());
 					prop_assert_eq!(failed as usize, verdicts.len() - times.len());
 				},

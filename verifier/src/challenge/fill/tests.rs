@@ -66,7 +66,7 @@ fn the_fill_should_never_drift() {
 	let root = Filled::new(&KEY, SIZE).tree.root();
 	assert_eq!(
 		format!("{root:?}"),
-		"0x8bc3590124177d13b9ae7c1e3202c3ef3c3d5323256fe2cd73e5de01487bf9c5"
+		"0x41da77a079320994f176a61ca5768b0326e0b3fb6cbb5136638ea2e4516bb257"
 	);
 }
 
@@ -79,6 +79,21 @@ fn every_block_of_an_honest_fill_should_pass() {
 	assert_eq!(open_fill(&SIZE, 40, |at| filled.opened(at)), None);
 	let other = Filled::new(&H256([8; 32]), SIZE);
 	assert_eq!(other.check(&other.open(0)), Err(ChallengeFailure::WrongResult));
+}
+
+#[test]
+fn every_block_of_another_fill_should_be_a_wrong_result() {
+	// Another key's memory, and a lane in the place of another.
+	let other = Filled::new(&H256([8; 32]), SIZE);
+	let honest = Filled::new(&KEY, SIZE);
+	let lane = &honest.blocks[..20];
+	let twice = Filled::of(SIZE, [lane, lane].concat());
+	for position in 0..40 {
+		let wrong = Err(ChallengeFailure::WrongResult);
+		assert_eq!(other.check(&other.open(position)), wrong, "{position}");
+		let expected = if position < 20 { Ok(()) } else { wrong };
+		assert_eq!(twice.check(&twice.open(position)), expected, "{position}");
+	}
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl Walked {
 fn the_walk_should_never_drift() {
 	assert_eq!(
 		format!("{:?}", Walked::new().tree.root()),
-		"0x37ed68d610280c9179b4b9c2e1d94112ec91423ad8058d21717b006b0dee557e"
+		"0x79ff855a32f64c86e52991b67d0cc71cd144fcfb6f9041a5067354a3bbb4bb01"
 	);
 }
 
@@ -227,10 +227,11 @@ fn openings_that_do_not_fit_should_be_told_apart() {
 	for block in 0..4 {
 		assert_eq!(edited(&|opening| opening.blocks[block].bytes[512] ^= 1), bad);
 	}
+	let other = (1..4).find(|at| good.blocks[*at] != good.blocks[0]).unwrap();
 	let turned = |opening: &mut WalkOpening| {
 		let first = opening.blocks[0].clone();
-		opening.blocks[0] = opening.blocks[1].clone();
-		opening.blocks[1] = first;
+		opening.blocks[0] = opening.blocks[other].clone();
+		opening.blocks[other] = first;
 	};
 	assert_eq!(edited(&turned), bad);
 }
@@ -256,6 +257,9 @@ fn sizes_should_be_bounded() {
 	assert_eq!(count(1 << 23, 1), Ok(1 << 24));
 	assert_eq!(count((1 << 23) + 1, 1), Err(SizeError::TooLarge));
 	assert_eq!(count(u32::MAX, 1), Err(SizeError::TooLarge));
+	// Sixteen lanes walk, however many have filled.
+	let of_lanes = |lanes| WALK.count(&FillSize { lanes, blocks: 2 });
+	assert_eq!((of_lanes(16), of_lanes(17), of_lanes(u16::MAX)), (Ok(80), Ok(80), Ok(80)));
 	let none = FillSize { lanes: 0, blocks: 9 };
 	assert_eq!(WALK.count(&none), Err(SizeError::TooSmall));
 	assert_eq!(WALK.reads(&FILL), 40);
@@ -298,14 +302,39 @@ fn every_line_should_be_reached() {
 }
 
 #[test]
+fn rounds_on_chain_should_have_their_own_bounds() {
+	let memory = |lanes, blocks, segments, reads| {
+		check_size(&MemoryChallenge { lanes, blocks, segments, reads })
+	};
+	let (small, large) = (Err(SizeError::TooSmall), Err(SizeError::TooLarge));
+	assert_eq!(memory(1, 2, 1, 1), Ok(()));
+	assert_eq!(memory(0, 2, 1, 1), small);
+	assert_eq!(memory(1, 1, 1, 1), small);
+	assert_eq!(memory(1, 2, 0, 1), small);
+	assert_eq!(memory(1, 2, 1, 0), small);
+	assert_eq!(memory(MAX_LANES, 2, 1, MAX_READS), Ok(()));
+	assert_eq!(memory(MAX_LANES + 1, 2, 1, 1), large);
+	assert_eq!(memory(1, 2, 1, MAX_READS + 1), large);
+	assert_eq!(memory(2, 2, MAX_SEGMENTS / 2, 1), Ok(()));
+	assert_eq!(memory(2, 2, MAX_SEGMENTS / 2 + 1, 1), large);
+	assert_eq!(memory(2, u32::MAX / 2, 1, 1), Ok(()));
+	assert_eq!(memory(2, u32::MAX / 2 + 1, 1, 1), large);
+}
+
+#[test]
 fn speed_should_be_rounded_against_the_device() {
-	let walk = Walked::new().walk;
-	assert_eq!(nanos_per_read(&walk, 1), Some(50_000));
+	let size = |segments, reads| WalkSize { segments, reads };
+	assert_eq!(nanos_per_read(&size(5, 4), 1_000), Some(50_000));
 	// 3 ms over 7 reads are 428,571.4 ns each.
-	let odd = Walk { size: WalkSize { segments: 7, reads: 1 }, ..walk };
-	assert_eq!(nanos_per_read(&odd, 3), Some(428_572));
-	let none = Walk { size: WalkSize { segments: 0, reads: 1 }, ..walk };
-	assert_eq!(nanos_per_read(&none, 1), None);
+	assert_eq!(nanos_per_read(&size(7, 1), 3_000), Some(428_572));
+	assert_eq!(nanos_per_read(&size(0, 1), 1), None);
+	assert_eq!(nanos_per_read(&size(1, 0), 1), None);
+	assert_eq!(nanos_per_read(&size(1, 1), u64::MAX), Some(u32::MAX));
+	// 3 MiB in 2 s, and in no time.
+	let memory = MemoryChallenge { lanes: 3, blocks: 1_024, segments: 1, reads: 1 };
+	assert_eq!(fill_mib_per_second(&memory, 2_000), 1);
+	assert_eq!(fill_mib_per_second(&memory, 1), 3_000);
+	assert_eq!(fill_mib_per_second(&memory, 0), 0);
 }
 
 #[test]

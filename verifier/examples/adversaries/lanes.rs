@@ -1,18 +1,12 @@
-//! Plays 1,000 rounds against each kind of cheat with the code that devices, verifiers and chain run, and
-//! prints how often it was found beside what the formulas say, and what it won or lost.
-//!
-//! `cargo run --release -p armature-verifier --example adversaries [ROUNDS]`
-//!
-//! Tasks are small (two lanes of 120 segments of four steps); what is found depends on the share of wrong
-//! segments and on the number of samples, not on the size. Money is of a device that draws 200 W at
-//! 0.30 EUR/kWh for 12 s a round, earns 0.05 EUR an hour, and earns nothing for six minutes after a failed
-//! round: the time before it may ask for the next one.
+//! Rounds of CPU lanes.
 
+use crate::{
+	chance::{majority, miss, percent},
+	COMMITTEE,
+};
 use armature_primitives::{
-	challenge::{ChallengeFailure, ChallengeTask, CpuChallenge, Verdict},
-	ed25519::Signature,
-	telemetry::{PowerReading, PowerSource},
-	DeviceId, MilliWatts, Ppm, RoundId, H256,
+	challenge::{ChallengeFailure, ChallengeTask, CpuChallenge, Measured, Verdict, Work},
+	DeviceId, RoundId, H256,
 };
 use armature_verifier::{
 	challenge::{
@@ -24,9 +18,8 @@ use armature_verifier::{
 };
 use codec::{Decode, Encode};
 use rand::{rngs::StdRng, seq::index, Rng, RngCore, SeedableRng};
-use std::{io::Write, ops::ControlFlow};
+use std::ops::ControlFlow;
 
-const COMMITTEE: usize = 5;
 const SAMPLES: u32 = 44;
 const CPU: CpuChallenge = CpuChallenge { lanes: 2, segments: 120, steps_per_segment: 4 };
 const HONEST_MILLIS: u32 = 12_000;
@@ -66,12 +59,18 @@ enum Verifiers {
 
 fn task(rng: &mut StdRng) -> ChallengeTask {
 	let seed = H256(rng.gen());
-	ChallengeTask { round: RoundId(rng.gen()), device: DeviceId(7), seed, cpu: CPU, deadline: 1 }
+	ChallengeTask {
+		round: RoundId(rng.gen()),
+		device: DeviceId(7),
+		seed,
+		work: Work::Cpu(CPU),
+		deadline: 1,
+	}
 }
 
 fn computed(task: &ChallengeTask) -> Vec<State> {
 	let mut states = Vec::new();
-	for lane in 0..task.cpu.lanes {
+	for lane in 0..CPU.lanes {
 		run_lane(task, lane, |_, state| {
 			states.push(state);
 			ControlFlow::Continue(())
@@ -116,9 +115,9 @@ fn answer(device: Device, task: &ChallengeTask, rng: &mut StdRng) -> (Transcript
 
 /// The lanes with these ends made up; what follows is computed from them, as the best cheat does.
 fn lanes_without(task: &ChallengeTask, skipped: &[usize], rng: &mut StdRng) -> Vec<State> {
-	let segments = task.cpu.segments as usize;
+	let segments = CPU.segments as usize;
 	let mut states = Vec::new();
-	for lane in 0..usize::from(task.cpu.lanes) {
+	for lane in 0..usize::from(CPU.lanes) {
 		let of_lane: Vec<_> = skipped.iter().filter(|at| *at / segments == lane).collect();
 		let ends = of_lane.iter().map(|at| (*at % segments, made_up(rng))).collect::<Vec<_>>();
 		states.extend(lane_from(task, lane as u16, &ends));
@@ -131,12 +130,12 @@ fn lane_from(task: &ChallengeTask, lane: u16, given: &[(usize, State)]) -> Vec<S
 	let table = lane_table(&task.seed, lane);
 	let mut before = Frontier::default();
 	let mut states = Vec::new();
-	for segment in 0..task.cpu.segments {
+	for segment in 0..CPU.segments {
 		let start = segment_start(&task.seed, task.device, lane, segment, &before.lefts());
-		let state = given.iter().find(|(at, _)| *at == segment as usize).map_or_else(
-			|| run_segment(&table, start, task.cpu.steps_per_segment),
-			|(_, end)| *end,
-		);
+		let state = given
+			.iter()
+			.find(|(at, _)| *at == segment as usize)
+			.map_or_else(|| run_segment(&table, start, CPU.steps_per_segment), |(_, end)| *end);
 		before.push(merkle::leaf_hash(&(lane, segment, state.to_bytes()).encode()));
 		states.push(state);
 	}
@@ -147,9 +146,9 @@ fn lane_from(task: &ChallengeTask, lane: u16, given: &[(usize, State)]) -> Vec<S
 /// something that is not there.
 fn halves(task: &ChallengeTask, rng: &mut StdRng) -> Vec<State> {
 	let honest = computed(task);
-	let segments = task.cpu.segments as usize;
+	let segments = CPU.segments as usize;
 	let mut states = honest.clone();
-	for lane in 0..usize::from(task.cpu.lanes) {
+	for lane in 0..usize::from(CPU.lanes) {
 		for segment in segments / 2..segments {
 			states[lane * segments + segment] = made_up(rng);
 		}
@@ -188,13 +187,7 @@ fn honest_verdict(
 }
 
 fn passed(elapsed_millis: u32, root: H256) -> Verdict {
-	let power = PowerReading {
-		idle: MilliWatts(20_000),
-		loaded: MilliWatts(200_000),
-		source: PowerSource::WallMeter,
-		error: Ppm(0),
-	};
-	Verdict::Passed { elapsed_millis, power, root, signature: Signature::from_raw([0; 64]) }
+	crate::passed(Measured::Cpu { elapsed_millis }, root)
 }
 
 #[derive(Default)]
@@ -229,9 +222,11 @@ fn play(device: Device, verifiers: Verifiers, rounds: u32) -> Tally {
 		tally.found += verdicts[honest..].iter().filter(found).count() as u32;
 		let (conclusion, standings) = conclude(&verdicts, COMMITTEE);
 		match conclusion {
-			Conclusion::Failed { .. } => tally.failed += 1,
+			Conclusion::Failed { .. } | Conclusion::TwoRoots { .. } => tally.failed += 1,
 			Conclusion::Void => tally.void += 1,
-			Conclusion::Passed { elapsed_millis, .. } => tally.millis += u64::from(elapsed_millis),
+			Conclusion::Passed { measured, .. } => {
+				tally.millis += u64::from(measured.elapsed_millis())
+			},
 		}
 		for (seat, standing) in standings.iter().enumerate() {
 			let paid = u32::from(*standing == Standing::Agrees);
@@ -241,25 +236,8 @@ fn play(device: Device, verifiers: Verifiers, rounds: u32) -> Tally {
 	tally
 }
 
-/// `C(total - wrong, k) / C(total, k)`: what one verifier misses.
-fn miss(wrong: u32) -> f64 {
-	let total = f64::from(u32::from(CPU.lanes) * CPU.segments);
-	(0..SAMPLES)
-		.map(f64::from)
-		.map(|i| (total - f64::from(wrong) - i) / (total - i))
-		.product()
-}
-
-/// At least three of five.
-fn majority(p: f64) -> f64 {
-	let q = 1.0 - p;
-	10.0 * p.powi(3) * q.powi(2) + 5.0 * p.powi(4) * q + p.powi(5)
-}
-
-fn main() {
-	let rounds = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1_000);
-	let mut out = std::io::stdout().lock();
-	let mut line = |text: String| writeln!(out, "{text}").expect("standard output is open");
+pub(crate) fn print(rounds: u32, line: &mut impl FnMut(String)) {
+	let total = u32::from(CPU.lanes) * CPU.segments;
 	line(format!("{rounds} rounds each, {COMMITTEE} verifiers, {SAMPLES} samples of 240 segments"));
 	line(format!(
 		"{:<34} {:>9} {:>9}  {:>9} {:>9}  {:>8}  {:>12} {:>12}",
@@ -280,14 +258,13 @@ fn main() {
 	];
 	for (device, name, wrong, saved) in devices {
 		let tally = play(device, Verifiers::Honest, rounds);
-		let share = |part: u32, of: u32| f64::from(part) / f64::from(of.max(1)) * 100.0;
-		let found = 1.0 - miss(wrong);
+		let found = 1.0 - miss(total, wrong, SAMPLES);
 		let passes = rounds - tally.failed - tally.void;
 		line(format!(
 			"{name:<34} {:>8.2}% {:>8.2}%  {:>8.2}% {:>8.2}%  {:>8.1}  {:>12.4} {:>12.4}",
-			share(tally.found, tally.checks),
+			percent(tally.found, tally.checks),
 			found * 100.0,
-			share(tally.failed, rounds),
+			percent(tally.failed, rounds),
 			majority(found) * 100.0,
 			tally.millis as f64 / f64::from(passes.max(1)) / 1_000.0,
 			saved * EUR_OF_A_ROUND * f64::from(rounds),
