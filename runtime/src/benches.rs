@@ -4,16 +4,17 @@ use crate::{
 	AccountId, AllPalletsWithSystem, Balances, Challenges, Devices, Energy, Runtime, RuntimeOrigin,
 	Timestamp, UNIT,
 };
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
 use armature_health::{Availability, Fraction};
 use armature_primitives::{
-	device::{DeviceStatus, Performance, Tier},
+	challenge::{ChallengeTask, WorkKind},
+	device::{CpuScore, DeviceStatus, MemoryScore, Performance, Tier},
 	ed25519,
 	energy::{CurrencyCode, Tariff, HOURS_PER_DAY},
 	evidence::EvidenceFormat,
 	telemetry::{PowerReading, PowerSource, TelemetrySummary, SLOT_MASK},
 	traits::{BenchmarkClock, BenchmarkDevices, PowerSink},
-	DeviceId, MilliWatts, Moment, Ppm, RegionId, SiteId, H256,
+	DeviceId, MilliWatts, Moment, Ppm, RegionId, RoundId, SiteId, H256,
 };
 use frame_benchmarking::{
 	account, baseline::Pallet as BaselineBench, define_benchmarks, BenchmarkBatch, BenchmarkConfig,
@@ -190,7 +191,52 @@ impl BenchmarkDevices<AccountId> for Helper {
 			.expect("an active device of the provider");
 		pallet_challenges::Performances::<Runtime>::insert(
 			id,
-			Performance { steps_per_second_per_lane: 1_000_000, lanes: 8, measured_at: now },
+			Performance {
+				cpu: Some(CpuScore {
+					steps_per_second_per_lane: 1_000_000,
+					lanes: 8,
+					measured_at: now,
+				}),
+				memory: Some(MemoryScore {
+					offered_mib: u32::MAX,
+					filled_mib: u32::MAX,
+					fill_mib_per_second: 1_000,
+					read_nanos: 500,
+					measured_at: now,
+				}),
+			},
+		);
+
+		// The market looks at what an open round of it is about.
+		let round = RoundId(u64::MAX.saturating_sub(id.0.into()));
+		let parameters = pallet_challenges::Params::<Runtime>::get();
+		let offer = pallet_challenges::Offer { lanes: 8, memory_mib: 16_384 };
+		let task = ChallengeTask {
+			round,
+			device: id,
+			seed: H256::zero(),
+			work: parameters.work(WorkKind::Cpu, offer, false),
+			deadline: Moment::MAX,
+		};
+		let seat = pallet_challenges::Seat {
+			verifier: provider.clone(),
+			state: pallet_challenges::SeatState::Empty,
+		};
+		pallet_challenges::OpenRounds::<Runtime>::insert(id, round);
+		pallet_challenges::Rounds::<Runtime>::insert(
+			round,
+			pallet_challenges::Round {
+				task,
+				key,
+				seats: vec![seat].try_into().expect("one of five"),
+				opened_at: now,
+				reveal_until: Moment::MAX,
+				owner: None,
+				opened_in: 0,
+				is_asked: false,
+				offer,
+				proved: Default::default(),
+			},
 		);
 
 		Energy::on_power(

@@ -90,7 +90,7 @@ fn short_uptime() -> pallet_uptime::UptimeParameters {
 }
 
 /// In 6 s one owner in twenty is drawn, and all of its devices are challenged with about a second of
-/// work. One verifier is enough for a round, wherever it is.
+/// work, or a fiftieth of their memory. One verifier is enough for a round, wherever it is.
 fn short_challenges() -> pallet_challenges::Parameters {
 	pallet_challenges::Parameters {
 		round_interval_blocks: 2,
@@ -104,6 +104,13 @@ fn short_challenges() -> pallet_challenges::Parameters {
 		dispute_millis: 6 * MINUTE,
 		score_max_age_millis: 60 * MINUTE,
 		segments: 250,
+		memory_share: Ppm::from_percent(2),
+		walk_segments: 4_096,
+		max_read_nanos: 1_000_000,
+		planted_lead_blocks: 3,
+		planted_interval_millis: MINUTE,
+		maintenance_interval_millis: MINUTE,
+		planted_penalty: 100 * UNIT,
 		verifier_bond: 1_000 * UNIT,
 		verifier_unbonding_millis: 10 * MINUTE,
 		..Default::default()

@@ -1,14 +1,18 @@
 //! Benchmarks of the calls and of the hooks' units of work.
 
 use crate::{
-	draw::{DrawContext, Queued, SiteLoads, Visit},
+	draw::{DrawContext, Queued, SiteLoads, Start, Visit},
 	pallet::*,
+	rounds::Closed,
 	types::*,
 };
 use alloc::{boxed::Box, vec::Vec};
 use armature_primitives::{
-	challenge::{ChallengeCommit, ChallengeTask, CpuChallenge, Verdict},
-	device::Performance,
+	challenge::{
+		ChallengeCommit, ChallengeTask, CpuChallenge, Measured, MemoryChallenge, Verdict, Work,
+		WorkKind,
+	},
+	device::{CpuScore, MemoryScore, Performance},
 	ed25519,
 	service::{Network, ServiceAddress, MAX_ADDRESS_LEN},
 	signing::{device_payload, Domain},
@@ -16,11 +20,17 @@ use armature_primitives::{
 	traits::{BenchmarkClock, BenchmarkDevices, DeviceInspect},
 	Balance, DeviceId, MilliWatts, Moment, Ppm, RoundId, H256,
 };
-use armature_verifier::challenge::{
-	fraud::{FraudProof, SignedCommit},
-	task_hash,
-	verdict::seal,
-	State, Transcript, MAX_STEPS_PER_SEGMENT,
+use armature_verifier::{
+	challenge::{
+		block::BLOCK_LEN,
+		fill::{open_fill, BlockPath, OpenedBlock},
+		fraud::{FraudProof, SignedCommit},
+		memory::sizes,
+		task_hash,
+		verdict::{planted_hash, seal},
+		State, Transcript, MAX_STEPS_PER_SEGMENT,
+	},
+	merkle,
 };
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -114,7 +124,11 @@ fn signed<T: Config>(task: &ChallengeTask, key: &ed25519::Public, root: H256) ->
 fn verdict<T: Config>(round: &RoundOf<T>) -> Verdict {
 	let SignedCommit { commit, signature } = signed::<T>(&round.task, &round.key, H256([1; 32]));
 	let ChallengeCommit { power, root, .. } = commit;
-	Verdict::Passed { elapsed_millis: 12_000, power, root, signature }
+	let measured = match round.task.work {
+		Work::Cpu(_) => Measured::Cpu { elapsed_millis: 12_000 },
+		Work::Memory(_) => Measured::Memory { fill_millis: 12_000, read_nanos: 400 },
+	};
+	Verdict::Passed { measured, power, root, signature }
 }
 
 /// Opens a round of a fresh device with a full committee.
@@ -122,7 +136,9 @@ fn open<T: Config>(n: u32) -> RoundId {
 	let (_, device) = enrolled::<T>(n);
 	let info = T::Devices::device(device).expect("just made");
 	let id = NextRound::<T>::get();
-	assert!(Pallet::<T>::open_round(&context::<T>(), device, &info));
+	// Power figures are taken only from such rounds.
+	let start = Start { kind: WorkKind::Cpu, is_asked: false, is_leased: false };
+	assert!(Pallet::<T>::open_round(&context::<T>(), device, &info, start));
 	id
 }
 
@@ -152,7 +168,7 @@ fn wrong_segment<T: Config>(steps: u32) -> (T::AccountId, RoundId, FraudProof) {
 	enrolled::<T>(1);
 	let round = Rounds::<T>::take(id).expect("it is open");
 	let cpu = CpuChallenge { lanes: 16, segments: 512, steps_per_segment: steps.max(1) };
-	let task = ChallengeTask { cpu, ..round.task };
+	let task = ChallengeTask { work: Work::Cpu(cpu), ..round.task };
 	let states = alloc::vec![State([5; 8]); 16 * 512];
 	let transcript = Transcript::new(task, states).expect("all segments");
 	let opening = transcript.open(15, 511).expect("within the task");
@@ -166,9 +182,62 @@ fn close_with<T: Config>(id: RoundId, round: &RoundOf<T>, task: ChallengeTask) {
 	for seat in &round.seats {
 		Assignments::<T>::remove(&seat.verifier, id);
 	}
-	let ended =
-		EndedRound { task, key: round.key, ended_at: now::<T>(), proved: Proved::default() };
-	EndedRounds::<T>::insert(id, ended);
+	EndedRounds::<T>::insert(id, ended::<T>(round.key, task));
+}
+
+/// A round that has just ended with a full committee.
+fn ended<T: Config>(key: ed25519::Public, task: ChallengeTask) -> EndedRoundOf<T> {
+	let passed = (0..MAX_COMMITTEE).map(|i| (account("verifier", i, SEED), H256([1; 32])));
+	EndedRound {
+		task,
+		key,
+		opened_in: u32::MAX,
+		ended_at: now::<T>(),
+		passed: passed.collect::<Vec<_>>().try_into().expect("a committee"),
+		before: performance(),
+		is_failed: true,
+		raised_share: Ppm(1),
+		proved: Proved::default(),
+	}
+}
+
+fn performance() -> Performance {
+	Performance {
+		cpu: Some(CpuScore { steps_per_second_per_lane: 1_000, lanes: 8, measured_at: 1_000 }),
+		memory: Some(MemoryScore {
+			offered_mib: 1_024,
+			filled_mib: 1_000,
+			fill_mib_per_second: 100,
+			read_nanos: 500,
+			measured_at: 1_000,
+		}),
+	}
+}
+
+/// A proof against the device of an ended round whose memory, all but one block, is nothing: with the
+/// longest paths.
+fn wrong_block<T: Config>() -> (T::AccountId, RoundId, FraudProof) {
+	let id = open::<T>(0);
+	enrolled::<T>(1);
+	let round = Rounds::<T>::take(id).expect("it is open");
+	let memory = MemoryChallenge { lanes: 2, blocks: 1 << 30, segments: 1, reads: 1 };
+	let task = ChallengeTask { work: Work::Memory(memory), ..round.task };
+	// Every block is the same, so that every level of the tree has one hash only.
+	let bytes = [5u8; BLOCK_LEN];
+	let mut levels = alloc::vec![merkle::leaf_hash(&bytes)];
+	for _ in 0..31 {
+		let below = *levels.last().expect("not empty");
+		levels.push(merkle::node_hash(&below, &below));
+	}
+	let root = levels.pop().expect("not empty");
+	let path: BlockPath = levels.try_into().expect("as deep as a path");
+	let (fill, _) = sizes(&memory);
+	let opening =
+		open_fill(&fill, u32::MAX / 2, |_| Some(OpenedBlock { bytes, path: path.clone() }));
+	let signed = signed::<T>(&task, &round.key, root);
+	close_with::<T>(id, &round, task);
+	let opening = opening.expect("inside");
+	(prover::<T>(), id, FraudProof::Block { signed, opening: Box::new(opening) })
 }
 
 /// As many other verifiers as there may be, which take part in nothing.
@@ -375,6 +444,112 @@ mod benchmarks {
 		assert!(EndedRounds::<T>::get(id).is_some_and(|ended| ended.proved.any()));
 	}
 
+	/// A block under the longest paths, all of whose sources are there, against the last device of its
+	/// owner.
+	#[benchmark]
+	fn prove_wrong_block() {
+		prepare::<T>();
+		verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
+		let (who, id, proof) = wrong_block::<T>();
+		#[block]
+		{
+			Pallet::<T>::do_prove_fraud(who, id, &proof).expect("a wrong block");
+		}
+		assert!(EndedRounds::<T>::get(id).is_some_and(|ended| ended.proved.any()));
+	}
+
+	/// What comes on top of [`close_round`] where the device signed two roots.
+	#[benchmark]
+	fn two_roots() {
+		prepare::<T>();
+		verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
+		let id = open::<T>(0);
+		enrolled::<T>(1);
+		let mut round = Rounds::<T>::get(id).expect("it is open");
+		for (seat, root) in round.seats.iter_mut().zip([1u8, 2]) {
+			let signed = signed::<T>(&round.task, &round.key, H256([root; 32]));
+			let ChallengeCommit { power, root, .. } = signed.commit;
+			let measured = Measured::Cpu { elapsed_millis: 12_000 };
+			let signature = signed.signature;
+			seat.state = SeatState::Revealed(Verdict::Passed { measured, power, root, signature });
+		}
+		let closed;
+		#[block]
+		{
+			closed = Pallet::<T>::close_round(id, round, now::<T>());
+		}
+		assert_eq!(closed, Closed::Punished);
+	}
+
+	#[benchmark]
+	fn start_maintenance() {
+		prepare::<T>();
+		let (provider, device) = enrolled::<T>(0);
+		Performances::<T>::insert(device, performance());
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(provider), device);
+
+		assert!(!Performances::<T>::contains_key(device));
+	}
+
+	#[benchmark]
+	fn end_maintenance() {
+		prepare::<T>();
+		let (provider, device) = enrolled::<T>(0);
+		Pallet::<T>::do_start_maintenance(provider.clone(), device).expect("it is idle");
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(provider.clone()), device);
+
+		assert!(Owners::<T>::get(&provider).is_some_and(|record| record.queued == Some(device)));
+	}
+
+	#[benchmark]
+	fn plant_answer() {
+		prepare::<T>();
+		let (provider, device) = enrolled::<T>(0);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(provider), device, H256([3; 32]));
+
+		assert!(Enrolments::<T>::get(device).is_some_and(|record| record.planted.is_some()));
+	}
+
+	/// A whole committee has passed it.
+	#[benchmark]
+	fn show_planted() {
+		prepare::<T>();
+		let all = verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
+		crowd::<T>();
+		at_the_edge::<T>(&all);
+		let (provider, device) = enrolled::<T>(0);
+		let (root, salt) = (H256([1; 32]), H256([2; 32]));
+		let hash = planted_hash(device, &root, &salt);
+		Enrolments::<T>::mutate_extant(device, |record| {
+			record.planted = Some(PlantedAnswer { hash, planted_in: 0 });
+			record.last_rounds.set(WorkKind::Memory, RoundId(7));
+		});
+		let id = RoundId(7);
+		let task = ChallengeTask {
+			round: id,
+			device,
+			seed: H256::zero(),
+			work: Work::Memory(Params::<T>::get().memory(1, 1)),
+			deadline: 0,
+		};
+		let key = ed25519::Public::from_raw([1; 32]);
+		EndedRounds::<T>::insert(id, ended::<T>(key, task));
+		NextRound::<T>::put(RoundId(8));
+		OldestRound::<T>::put(RoundId(8));
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(provider), id, root, salt);
+
+		assert_eq!(Verifiers::<T>::get(&all[0]).map(|record| record.history.fooled), Some(1));
+		assert!(Performances::<T>::contains_key(device));
+	}
+
 	#[benchmark]
 	fn set_parameters() -> Result<(), BenchmarkError> {
 		let origin =
@@ -426,6 +601,9 @@ mod benchmarks {
 			let Queued::Served(owner, device) = Pallet::<T>::dequeue(u32::MAX) else {
 				panic!("it waits")
 			};
+			let record = Owners::<T>::get(&owner).expect("it is enrolled");
+			Pallet::<T>::kind_of_start(&context, &record, Some(device));
+			assert!(!Pallet::<T>::is_in_maintenance(device));
 			devices = Pallet::<T>::devices_of(&context, &owner, many, Some(device));
 		}
 		assert!(!devices.is_empty());
@@ -443,7 +621,8 @@ mod benchmarks {
 		let visit;
 		#[block]
 		{
-			visit = Pallet::<T>::visit(&context, device, false, &mut SiteLoads::new());
+			let mut loads = SiteLoads::new();
+			visit = Pallet::<T>::visit(&context, device, None, WorkKind::Memory, &mut loads);
 		}
 		assert_eq!(visit, Visit::Passed);
 		assert!(NoVerifiersAt::<T>::exists());
@@ -459,13 +638,13 @@ mod benchmarks {
 		let owner = account("gone", 0, SEED);
 		Pallet::<T>::enrol(device, EnrolmentRecord::new(owner)).expect("a first device");
 		enrolled::<T>(0);
-		let score = Performance { steps_per_second_per_lane: 1_000, lanes: 8, measured_at: 1_000 };
-		Performances::<T>::insert(device, score);
+		Performances::<T>::insert(device, performance());
 		let context = context::<T>();
 		let visit;
 		#[block]
 		{
-			visit = Pallet::<T>::visit(&context, device, false, &mut SiteLoads::new());
+			let mut loads = SiteLoads::new();
+			visit = Pallet::<T>::visit(&context, device, None, WorkKind::Memory, &mut loads);
 		}
 		assert_eq!(visit, Visit::Dropped);
 		assert!(!Performances::<T>::contains_key(device));
@@ -480,7 +659,8 @@ mod benchmarks {
 		let visit;
 		#[block]
 		{
-			visit = Pallet::<T>::visit(&context, device, false, &mut SiteLoads::new());
+			let mut loads = SiteLoads::new();
+			visit = Pallet::<T>::visit(&context, device, None, WorkKind::Memory, &mut loads);
 		}
 		assert_eq!(visit, Visit::Opened);
 		assert!(OpenRounds::<T>::contains_key(device));
@@ -515,18 +695,15 @@ mod benchmarks {
 	fn forget_round() {
 		prepare::<T>();
 		let key = ed25519::Public::from_raw([1; 32]);
-		let cpu = CpuChallenge { lanes: 1, segments: 1, steps_per_segment: 1 };
 		let task = ChallengeTask {
 			round: RoundId(0),
 			device: DeviceId(0),
 			seed: H256::zero(),
-			cpu,
+			work: Work::Memory(Params::<T>::get().memory(1, 1)),
 			deadline: 0,
 		};
-		EndedRounds::<T>::insert(
-			RoundId(0),
-			EndedRound { task, key, ended_at: 0, proved: Proved::default() },
-		);
+		let ended = EndedRound { ended_at: 0, ..ended::<T>(key, task) };
+		EndedRounds::<T>::insert(RoundId(0), ended);
 		OldestRound::<T>::put(RoundId(1));
 		T::BenchmarkHelper::set_now(MAX_DISPUTE_MILLIS.saturating_add(1));
 		let mut meter = WeightMeter::new();

@@ -6,8 +6,9 @@ use alloc::{
 	vec::Vec,
 };
 use armature_primitives::{
+	challenge::WorkKind,
 	device::{DeviceInfo, DeviceStatus},
-	traits::{DeviceInspect, EnergyInspect},
+	traits::{DeviceBusy, DeviceInspect, EnergyInspect},
 	DeviceId, Moment, Ppm, SiteId, H256,
 };
 use codec::Encode;
@@ -36,6 +37,17 @@ pub(crate) enum Queued<AccountId> {
 	Gone,
 	/// Nothing, or nothing that fits.
 	Wait,
+}
+
+/// What is asked of a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Start {
+	/// The kind of work, if a lease leaves room for that.
+	pub(crate) kind: WorkKind,
+	/// Whether somebody asked for the start.
+	pub(crate) is_asked: bool,
+	/// Whether the device runs a lease.
+	pub(crate) is_leased: bool,
 }
 
 /// What became of a device that was looked at.
@@ -194,25 +206,55 @@ impl<T: Config> Pallet<T> {
 		(T::MaxRoundsPerBlock::get() / 4).saturating_sub(1).max(1)
 	}
 
-	/// Starts the devices of an owner that may be challenged now, unless they rest: the one that was
-	/// asked for first, the others in an order by lot. Returns what became of those that were looked at.
+	/// Starts the devices of an owner that may be challenged now, unless some of them work or all rest: the
+	/// one that was asked for first, the others in an order by lot. What shares a machine must not get it for
+	/// itself by starting after or without the others, so that nobody starts for one that may not. Returns
+	/// what became of those that were looked at.
 	pub(crate) fn start(
 		context: &DrawContext<T>,
 		owner: &T::AccountId,
 		asked: Option<DeviceId>,
 	) -> Vec<Visit> {
-		let record = Owners::<T>::get(owner).filter(|record| context.now >= record.rests_until);
+		let record = Owners::<T>::get(owner)
+			.filter(|record| context.now >= record.rests_until && record.open == 0);
 		let Some(record) = record else { return Vec::new() };
+		if asked.is_some_and(Self::is_in_maintenance) {
+			return Vec::new();
+		}
 		let mut loads = SiteLoads::new();
+		let kind = Self::kind_of_start(context, &record, asked);
 		Self::devices_of(context, owner, record.devices, asked)
 			.into_iter()
-			.map(|device| Self::visit(context, device, asked == Some(device), &mut loads))
+			.map(|device| Self::visit(context, device, asked, kind, &mut loads))
 			.collect()
 	}
 
+	/// What all devices of an owner are asked to do: what the one that was asked for lacks, or by lot. It
+	/// is the same for all, so that what shares a machine has to share that.
+	pub(crate) fn kind_of_start(
+		context: &DrawContext<T>,
+		record: &OwnerRecord,
+		asked: Option<DeviceId>,
+	) -> WorkKind {
+		if let Some(device) = asked {
+			let known = Self::valid_performance(&context.parameters, device, context.now);
+			match (known.cpu, known.memory) {
+				(None, _) => return WorkKind::Cpu,
+				(_, None) => return WorkKind::Memory,
+				_ => {},
+			}
+		}
+		let (point, _) = Self::lots(context, b"chlk", record.index);
+		let point = u128::from(point).saturating_mul(Ppm::ONE.0.into()) >> 64;
+		if point < u128::from(context.parameters.memory_part.0) {
+			WorkKind::Memory
+		} else {
+			WorkKind::Cpu
+		}
+	}
+
 	/// All devices of an owner, or, of more than start together, as many at random; one that is picked
-	/// twice counts once. Those that work already come first, so that their load counts, then the one that
-	/// was `asked` for, then the others in an order by lot.
+	/// twice counts once. The one that was `asked` for comes first, then the others in an order by lot.
 	pub(crate) fn devices_of(
 		context: &DrawContext<T>,
 		owner: &T::AccountId,
@@ -236,8 +278,7 @@ impl<T: Config> Pallet<T> {
 			.into_iter()
 			.map(|device| {
 				let (lot, _) = Self::lots(context, b"chld", device.0);
-				let is_idle = !OpenRounds::<T>::contains_key(device);
-				(is_idle, asked != Some(device), lot, device)
+				(asked != Some(device), lot, device)
 			})
 			.collect();
 		devices.sort();
@@ -245,11 +286,13 @@ impl<T: Config> Pallet<T> {
 		devices.into_iter().map(|(.., device)| device).take(most).collect()
 	}
 
-	/// Looks at one device, which was asked for or not, and opens a round if it is due.
+	/// Looks at one device of a start, for which one was `asked` for or none, and opens a round if it is
+	/// due.
 	pub(crate) fn visit(
 		context: &DrawContext<T>,
 		device: DeviceId,
-		is_asked: bool,
+		asked: Option<DeviceId>,
+		kind: WorkKind,
 		loads: &mut SiteLoads,
 	) -> Visit {
 		let gone = [DeviceStatus::Jailed, DeviceStatus::Retired];
@@ -260,13 +303,18 @@ impl<T: Config> Pallet<T> {
 				return Visit::Dropped;
 			},
 		};
-		let may =
-			if is_asked { Self::may_request(info.status) } else { Self::may_draw(info.status) };
-		let is_open = OpenRounds::<T>::contains_key(device);
-		// One that works already loads the circuit, too.
-		let fits = (may || is_open) && Self::fits(device, &info, loads);
-		let due = may && !is_open && fits;
-		if due && Self::open_round(context, device, &info) {
+		let may = !Self::is_in_maintenance(device)
+			&& if asked == Some(device) {
+				Self::may_request(info.status)
+			} else {
+				Self::may_draw(info.status)
+			};
+		// An owner has open rounds of its own devices only, but for one that has left and come back.
+		let may = may && !OpenRounds::<T>::contains_key(device);
+		let due = may && Self::fits(device, &info, loads);
+		let start =
+			Start { kind, is_asked: asked.is_some(), is_leased: due && T::Busy::is_busy(device) };
+		if due && Self::open_round(context, device, &info, start) {
 			Visit::Opened
 		} else {
 			Visit::Passed

@@ -3,7 +3,7 @@
 use crate::{pallet::*, types::*};
 use armature_primitives::{
 	device::{DeviceInfo, DeviceStatus, Performance},
-	traits::{DeviceInspect, PerformanceInspect},
+	traits::{DeviceBusy, DeviceInspect, PerformanceInspect},
 	DeviceId, Moment, Ppm,
 };
 use frame_support::{ensure, traits::Time};
@@ -15,7 +15,8 @@ impl<T: Config> Pallet<T> {
 		ensure!(Self::may_request(info.status), Error::<T>::DeviceNotReady);
 		ensure!(!Enrolments::<T>::contains_key(device), Error::<T>::AlreadyEnrolled);
 		let owner = Self::enrol(device, EnrolmentRecord::new(info.provider.clone()))?;
-		if owner.queued.is_none() && T::Clock::now() >= owner.rests_until {
+		let may_start = owner.queued.is_none() && owner.open == 0;
+		if may_start && T::Clock::now() >= owner.rests_until {
 			Self::enqueue(&info.provider, device)?;
 		}
 		Self::deposit_event(Event::DeviceEnrolled { who, device });
@@ -35,15 +36,16 @@ impl<T: Config> Pallet<T> {
 		let info = T::Devices::device(device).ok_or(Error::<T>::UnknownDevice)?;
 		let record = Enrolments::<T>::get(device).ok_or(Error::<T>::NotEnrolled)?;
 		let owner = Owners::<T>::get(&record.owner).ok_or(Error::<T>::NotEnrolled)?;
+		ensure!(record.maintenance_since.is_none(), Error::<T>::InMaintenance);
 		ensure!(Self::may_request(info.status), Error::<T>::DeviceNotReady);
 		ensure!(owner.queued.is_none(), Error::<T>::AlreadyRequested);
-		ensure!(!OpenRounds::<T>::contains_key(device), Error::<T>::RoundOpen);
+		ensure!(owner.open == 0 && !OpenRounds::<T>::contains_key(device), Error::<T>::RoundOpen);
 		let now = T::Clock::now();
 		let parameters = Params::<T>::get();
-		ensure!(
-			Self::valid_performance(&parameters, device, now).is_none(),
-			Error::<T>::ScoreValid
-		);
+		let known = Self::valid_performance(&parameters, device, now);
+		ensure!(known.cpu.is_none() || known.memory.is_none(), Error::<T>::ScoreValid);
+		// The memory that it lacks cannot be measured.
+		ensure!(known.cpu.is_none() || !T::Busy::is_busy(device), Error::<T>::LeaseOpen);
 		ensure!(now >= record.cool_at(parameters.window_millis), Error::<T>::CoolingDown);
 		ensure!(now >= owner.rests_until, Error::<T>::Resting);
 		Ok(record.owner)
@@ -57,7 +59,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// A device that `who` may act for.
-	fn operated_device(
+	pub(crate) fn operated_device(
 		who: &T::AccountId,
 		device: DeviceId,
 	) -> Result<DeviceInfo<T::AccountId>, DispatchError> {
@@ -87,6 +89,11 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
+	/// Whether its operator said that it does not answer.
+	pub(crate) fn is_in_maintenance(device: DeviceId) -> bool {
+		Enrolments::<T>::get(device).is_some_and(|record| record.maintenance_since.is_some())
+	}
+
 	/// Enters a device under its owner, at the next place.
 	pub(crate) fn enrol(
 		device: DeviceId,
@@ -101,7 +108,7 @@ impl<T: Config> Pallet<T> {
 				let index = Owners::<T>::count();
 				OwnerIndex::<T>::insert(index, &record.owner);
 				let share = Params::<T>::get().max_share;
-				OwnerRecord { index, devices: 1, share, queued: None, rests_until: 0 }
+				OwnerRecord { index, devices: 1, share, queued: None, open: 0, rests_until: 0 }
 			},
 		};
 		record.place = owner.devices.saturating_sub(1);
@@ -115,6 +122,12 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn unenrol(device: DeviceId) {
 		let Some(record) = Enrolments::<T>::take(device) else { return };
 		Performances::<T>::remove(device);
+		if let Some(id) = OpenRounds::<T>::get(device) {
+			let owner = Rounds::<T>::mutate_extant(id, |round| round.owner.take());
+			if let Some(owner) = owner {
+				Self::change_owner(&owner, |record| record.open = record.open.saturating_sub(1));
+			}
+		}
 		if let Some(owner) = Owners::<T>::get(&record.owner) {
 			let left = owner.devices.saturating_sub(1);
 			// The last one takes its place.
@@ -157,10 +170,12 @@ impl<T: Config> Pallet<T> {
 	/// Enters how a round of one of its devices ended into an owner's share: a failed one raises it by
 	/// the share that the device is of all, a passed one lowers it by a sixteenth of that. So one round of
 	/// all devices that they fail raises it 2 to 2.7 times, and sixteen that they pass take some two
-	/// thirds.
-	pub(crate) fn adapt_share(owner: &T::AccountId, passed: bool) {
+	/// thirds. Returns what it was raised by.
+	pub(crate) fn adapt_share(owner: &T::AccountId, passed: bool) -> Ppm {
 		let Parameters { min_share, max_share, .. } = Params::<T>::get();
+		let mut raised = Ppm(0);
 		Self::change_owner(owner, |record| {
+			let before = record.share;
 			let Ppm(share) = record.share;
 			let devices = record.devices.max(1);
 			let share = if passed {
@@ -169,11 +184,22 @@ impl<T: Config> Pallet<T> {
 				share.saturating_add(share.div_ceil(devices))
 			};
 			record.share = Ppm(share).clamp(min_share, max_share);
+			raised = Ppm(record.share.0.saturating_sub(before.0));
+		});
+		raised
+	}
+
+	/// Takes back what a round of one of its devices has raised an owner's share by.
+	pub(crate) fn lower_share(owner: &T::AccountId, raised: Ppm) {
+		let Parameters { min_share, max_share, .. } = Params::<T>::get();
+		Self::change_owner(owner, |record| {
+			let share = record.share.0.saturating_sub(raised.0);
+			record.share = Ppm(share).clamp(min_share, max_share);
 		});
 	}
 
 	/// Puts a device at the end of the queue.
-	fn enqueue(owner: &T::AccountId, device: DeviceId) -> DispatchResult {
+	pub(crate) fn enqueue(owner: &T::AccountId, device: DeviceId) -> DispatchResult {
 		let mut ends = QueueEnds::<T>::get();
 		let tail = ends.tail.checked_add(1).ok_or(ArithmeticError::Overflow)?;
 		Self::change_owner(owner, |record| record.queued = Some(device));
@@ -183,20 +209,29 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// The score of a device, if it is within its age limit at `now`.
+	/// The parts of a device's score that are within their age limit at `now`.
 	pub(crate) fn valid_performance(
 		parameters: &Parameters,
 		device: DeviceId,
 		now: Moment,
-	) -> Option<Performance> {
-		Performances::<T>::get(device).filter(|score| {
-			now <= score.measured_at.saturating_add(parameters.score_max_age_millis)
-		})
+	) -> Performance {
+		let Performance { cpu, memory } = Performances::<T>::get(device);
+		let counts = |since: Moment| now <= since.saturating_add(parameters.score_max_age_millis);
+		Performance {
+			cpu: cpu.filter(|score| counts(score.measured_at)),
+			memory: memory.filter(|score| counts(score.measured_at)),
+		}
 	}
 }
 
 impl<T: Config> PerformanceInspect for Pallet<T> {
-	fn performance(device: DeviceId, now: Moment) -> Option<Performance> {
+	fn performance(device: DeviceId, now: Moment) -> Performance {
 		Self::valid_performance(&Params::<T>::get(), device, now)
+	}
+
+	fn is_memory_busy(device: DeviceId) -> bool {
+		OpenRounds::<T>::get(device)
+			.and_then(Rounds::<T>::get)
+			.is_some_and(|round| round.task.memory().is_some() && !round.is_sealed(T::Clock::now()))
 	}
 }

@@ -50,7 +50,7 @@ impl<T: Config> Pallet<T> {
 		T::Currency::release(&reason, &who, bond, Precision::Exact)?;
 		Self::mark_proved(id, proof);
 		let share = match proof {
-			FraudProof::Segment { .. } => parameters.fault_slash,
+			FraudProof::Segment { .. } | FraudProof::Block { .. } => parameters.fault_slash,
 			FraudProof::Equivocation { .. } => parameters.fraud_slash,
 		};
 		// Wrong segments of several rounds may have one cause; it is in jail for that, or for worse. Two
@@ -100,8 +100,10 @@ impl<T: Config> Pallet<T> {
 	fn proof_weight(task: &ChallengeTask, proof: &FraudProof) -> Weight {
 		match proof {
 			FraudProof::Segment { .. } => {
-				T::WeightInfo::prove_fraud(task.cpu.steps_per_segment.div_ceil(1_024))
+				let steps = task.cpu().map_or(0, |cpu| cpu.steps_per_segment);
+				T::WeightInfo::prove_fraud(steps.div_ceil(1_024))
 			},
+			FraudProof::Block { .. } => T::WeightInfo::prove_wrong_block(),
 			FraudProof::Equivocation { .. } => T::WeightInfo::prove_equivocation(),
 		}
 	}
@@ -118,5 +120,5 @@ impl<T: Config> Pallet<T> {
 }
 
 fn is_fault(proof: &FraudProof) -> bool {
-	matches!(proof, FraudProof::Segment { .. })
+	matches!(proof, FraudProof::Segment { .. } | FraudProof::Block { .. })
 }

@@ -9,8 +9,10 @@ mod committee;
 mod draw;
 mod enrolments;
 mod frauds;
+mod maintenance;
 #[cfg(test)]
 mod mock;
+mod planted;
 mod rounds;
 #[cfg(test)]
 mod tests;
@@ -32,10 +34,10 @@ pub mod pallet {
 	use super::*;
 	use alloc::{boxed::Box, vec::Vec};
 	use armature_primitives::{
-		challenge::{Assignment, AssignmentPhase, Verdict},
+		challenge::{Assignment, AssignmentPhase, Verdict, WorkKind},
 		device::Performance,
 		service::ServiceAddress,
-		traits::{DeviceInspect, DeviceLifecycle, EnergyInspect, PowerSink},
+		traits::{DeviceBusy, DeviceInspect, DeviceLifecycle, EnergyInspect, PowerSink},
 		Balance, DeviceId, Moment, RoundId, H256,
 	};
 	use armature_verifier::challenge::{fraud::FraudProof, MAX_STEPS_PER_SEGMENT};
@@ -73,6 +75,9 @@ pub mod pallet {
 
 		/// Slashes devices.
 		type Lifecycle: DeviceLifecycle;
+
+		/// Knows which devices run a lease.
+		type Busy: DeviceBusy;
 
 		/// Takes the power figures of passed rounds.
 		type Power: PowerSink;
@@ -156,7 +161,8 @@ pub mod pallet {
 
 	/// Scores of enrolled devices, whatever their age.
 	#[pallet::storage]
-	pub type Performances<T: Config> = StorageMap<_, Twox64Concat, DeviceId, Performance>;
+	pub type Performances<T: Config> =
+		StorageMap<_, Twox64Concat, DeviceId, Performance, ValueQuery>;
 
 	/// Open rounds.
 	#[pallet::storage]
@@ -173,7 +179,7 @@ pub mod pallet {
 
 	/// Rounds that ended with a verdict, as long as frauds in them can be proved.
 	#[pallet::storage]
-	pub type EndedRounds<T: Config> = StorageMap<_, Twox64Concat, RoundId, EndedRound>;
+	pub type EndedRounds<T: Config> = StorageMap<_, Twox64Concat, RoundId, EndedRoundOf<T>>;
 
 	/// The id of the next round.
 	#[pallet::storage]
@@ -312,6 +318,8 @@ pub mod pallet {
 			round: RoundId,
 			/// The device under test.
 			device: DeviceId,
+			/// What it has to do.
+			kind: WorkKind,
 			/// The seed of its work.
 			seed: H256,
 			/// Who judges it.
@@ -366,6 +374,51 @@ pub mod pallet {
 			/// What the proof earned.
 			reward: Balance,
 		},
+		/// Verdicts showed that a device signed two roots in one round.
+		TwoRootsSigned {
+			/// The round.
+			round: RoundId,
+			/// The device.
+			device: DeviceId,
+			/// What was taken of its bond.
+			slashed: Balance,
+		},
+		/// A device is in maintenance: it is not challenged, and its score is gone.
+		MaintenanceStarted {
+			/// Its provider or operator.
+			who: T::AccountId,
+			/// The device.
+			device: DeviceId,
+		},
+		/// A device may be challenged again.
+		MaintenanceEnded {
+			/// Its provider or operator.
+			who: T::AccountId,
+			/// The device.
+			device: DeviceId,
+		},
+		/// A device announced a wrong answer.
+		AnswerPlanted {
+			/// The device.
+			device: DeviceId,
+			/// Of its root.
+			hash: H256,
+		},
+		/// A device showed that its answer in a round was planted. The round counts no more.
+		PlantedShown {
+			/// The device's provider or operator.
+			who: T::AccountId,
+			/// The round.
+			round: RoundId,
+			/// The device.
+			device: DeviceId,
+			/// Verifiers that had passed it.
+			fooled: u32,
+			/// What was taken of their bonds.
+			taken: Balance,
+			/// What that earned.
+			reward: Balance,
+		},
 		/// What was to be a proof of fraud showed that a device was right.
 		FraudRefuted {
 			/// Who sent it.
@@ -409,13 +462,13 @@ pub mod pallet {
 		AlreadyEnrolled,
 		/// The device is not enrolled. Enrol it first.
 		NotEnrolled,
-		/// The device has a valid score. Wait until it ages out or a round is drawn.
+		/// The device has a valid score, of lanes and memory. Wait until it ages out or a round is drawn.
 		ScoreValid,
-		/// The device has an open round. Wait for its end.
+		/// The device, or another one of its owner, has an open round. Wait for its end.
 		RoundOpen,
 		/// The owner's devices wait to be started already. Wait for their rounds.
 		AlreadyRequested,
-		/// The last round closed too short a time ago: one window, doubled with each failure. Wait.
+		/// The last round was failed too short a time ago: one window, more with each failure. Wait.
 		CoolingDown,
 		/// The owner's devices have just worked for a round. Wait until they have rested.
 		Resting,
@@ -438,8 +491,8 @@ pub mod pallet {
 		RevealTooLate,
 		/// The verdict and its salt are not what was sealed. Reveal what was.
 		SealBroken,
-		/// A passed verdict took no time or longer than the window, or its power figures
-		/// contradict themselves. Judge such a device as failed.
+		/// A passed verdict took no time or longer than the window, is of another kind of work, or its
+		/// power figures contradict themselves. Judge such a device as failed.
 		ImplausibleVerdict,
 		/// A passed verdict's root and power figures are not signed by the device. Judge such a device as
 		/// failed.
@@ -462,6 +515,24 @@ pub mod pallet {
 		ProofNotOpened,
 		/// A parameter is out of bounds. See `Parameters::validate`.
 		InvalidParameters,
+		/// The device is in maintenance. End that first.
+		InMaintenance,
+		/// The device is not in maintenance. Nothing is left to do.
+		NotInMaintenance,
+		/// The device runs a lease. Its memory is measured once that has ended.
+		LeaseOpen,
+		/// The device has planted no answer, or has shown it. Plant one before the round.
+		NothingPlanted,
+		/// The answer was planted after the round had begun, or too shortly before. Plant one before.
+		PlantedTooLate,
+		/// Root and salt are not those that were planted.
+		OtherAnswerPlanted,
+		/// The device showed a planted answer too short a time ago.
+		PlantedTooOften,
+		/// The device answered the round with something else than what it planted.
+		OtherAnswerGiven,
+		/// The last maintenance of the device began too short a time ago. Wait.
+		MaintenanceTooOften,
 	}
 
 	#[pallet::hooks]
@@ -589,7 +660,7 @@ pub mod pallet {
 		///
 		/// ## Errors
 		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`, `DeviceNotReady`, `AlreadyRequested`,
-		/// `RoundOpen`, `ScoreValid`, `CoolingDown`, `Resting`.
+		/// `RoundOpen`, `ScoreValid`, `CoolingDown`, `Resting`, `InMaintenance`, `LeaseOpen`.
 		#[pallet::call_index(5)]
 		#[pallet::weight(T::WeightInfo::request_challenge())]
 		pub fn request_challenge(origin: OriginFor<T>, device: DeviceId) -> DispatchResult {
@@ -642,14 +713,19 @@ pub mod pallet {
 		/// Signed by a verifier that has sealed a verdict on every named round.
 		///
 		/// ## Details
-		/// A round closes with its last verdict. The first bad item fails the whole call.
+		/// A round closes with its last verdict. The first bad item fails the whole call. Where passed
+		/// verdicts name two roots, both signed by the device, it is slashed at once, as by `prove_fraud`.
 		///
 		/// ## Errors
 		/// `NoVerdicts`, `RoundNotFound`, `NotAssigned`, `NotSealed`, `RevealTooEarly`, `RevealTooLate`,
 		/// `SealBroken`, `ImplausibleVerdict`, `ForgedCommitment`.
 		#[pallet::call_index(8)]
-		#[pallet::weight(T::WeightInfo::reveal_verdicts(reveals.len() as u32))]
-		pub fn reveal_verdicts(origin: OriginFor<T>, reveals: RevealsOf<T>) -> DispatchResult {
+		#[pallet::weight(T::WeightInfo::reveal_verdicts(reveals.len() as u32)
+			.saturating_add(T::WeightInfo::two_roots().saturating_mul(reveals.len() as u64)))]
+		pub fn reveal_verdicts(
+			origin: OriginFor<T>,
+			reveals: RevealsOf<T>,
+		) -> DispatchResultWithPostInfo {
 			let who = ensure_signed(origin)?;
 			Self::do_reveal_verdicts(who, reveals)
 		}
@@ -677,18 +753,20 @@ pub mod pallet {
 		/// Signed by anyone who can bond `dispute_bond`.
 		///
 		/// ## Details
-		/// Decided at once: a segment is re-run. A wrong one costs the device `fault_slash` of its bond,
+		/// Decided at once: a segment is re-run, or a block filled again. A wrong one costs the device
+		/// `fault_slash` of its bond,
 		/// unless it is in jail already, and two roots cost `fraud_slash`; its enrolment and its score are
 		/// gone, it is jailed unless it has retired, and the round fails if it is open. The proof earns
-		/// `fraud_reward`, at most a fifth of what was slashed, and is free. A segment that is right costs
-		/// the bond.
+		/// `fraud_reward`, at most a fifth of what was slashed, and is free. A segment or block that is right
+		/// costs the bond.
 		///
 		/// ## Errors
 		/// `RoundNotFound`, `DisputeWindowOver`, `FraudKnown`, `UnknownDevice`, `ProofOfOtherTask`,
 		/// `ProofNotSigned`, `ProofOfOneRoot`, `ProofNotOpened`, or the currency's when the bond is not
 		/// there.
 		#[pallet::call_index(10)]
-		#[pallet::weight(T::WeightInfo::prove_fraud(MAX_STEPS_PER_SEGMENT / 1_024))]
+		#[pallet::weight(T::WeightInfo::prove_fraud(MAX_STEPS_PER_SEGMENT / 1_024)
+			.max(T::WeightInfo::prove_wrong_block()).max(T::WeightInfo::prove_equivocation()))]
 		pub fn prove_fraud(
 			origin: OriginFor<T>,
 			round: RoundId,
@@ -696,6 +774,90 @@ pub mod pallet {
 		) -> DispatchResultWithPostInfo {
 			let who = ensure_signed(origin)?;
 			Self::do_prove_fraud(who, round, &proof)
+		}
+
+		/// Say that a device will not answer.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the device's provider or operator.
+		///
+		/// ## Details
+		/// The device is not challenged, and has no score, so that it gets no work. Ends with
+		/// `end_maintenance`.
+		///
+		/// ## Errors
+		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`, `InMaintenance`, `RoundOpen`, `LeaseOpen`,
+		/// `MaintenanceTooOften`.
+		#[pallet::call_index(11)]
+		#[pallet::weight(T::WeightInfo::start_maintenance())]
+		pub fn start_maintenance(origin: OriginFor<T>, device: DeviceId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_start_maintenance(who, device)
+		}
+
+		/// Say that a device answers again.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the device's provider or operator.
+		///
+		/// ## Details
+		/// All of the owner's devices that may be challenged start soon, unless one of them waits or works
+		/// already, they rest, or the device has failed a round too short a time ago: then its operator asks
+		/// later.
+		///
+		/// ## Errors
+		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`, `NotInMaintenance`.
+		#[pallet::call_index(12)]
+		#[pallet::weight(T::WeightInfo::end_maintenance())]
+		pub fn end_maintenance(origin: OriginFor<T>, device: DeviceId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_end_maintenance(who, device)
+		}
+
+		/// Announce a wrong answer to some later round. Takes the place of one that was announced and not
+		/// shown.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the device's provider or operator.
+		///
+		/// ## Details
+		/// See `armature_verifier::challenge::verdict::planted_hash` for the hash. It is public, so that a
+		/// device should have one announced at all times. Nothing must ever be opened under the planted root:
+		/// that would be a fraud.
+		///
+		/// ## Errors
+		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`.
+		#[pallet::call_index(13)]
+		#[pallet::weight(T::WeightInfo::plant_answer())]
+		pub fn plant_answer(origin: OriginFor<T>, device: DeviceId, hash: H256) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_plant_answer(who, device, hash)
+		}
+
+		/// Show that a device answered a round with what it had planted.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the device's provider or operator.
+		///
+		/// ## Details
+		/// Score, failures and share are what they were before, unless another round or maintenance has
+		/// changed the score since. Verifiers that passed the answer lose `planted_penalty` each, and a fifth of
+		/// what they lose is paid to the caller, as long as there is money.
+		///
+		/// ## Errors
+		/// `RoundOpen`, `RoundNotFound`, `UnknownDevice`, `NotOperator`, `NotEnrolled`, `NothingPlanted`,
+		/// `PlantedTooLate`, `OtherAnswerPlanted`, `DisputeWindowOver`, `FraudKnown`, `OtherAnswerGiven`,
+		/// `PlantedTooOften`.
+		#[pallet::call_index(14)]
+		#[pallet::weight(T::WeightInfo::show_planted())]
+		pub fn show_planted(
+			origin: OriginFor<T>,
+			round: RoundId,
+			root: H256,
+			salt: H256,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_show_planted(who, round, root, salt)
 		}
 	}
 
@@ -727,8 +889,8 @@ pub mod pallet {
 			Self::requestable(device).is_ok()
 		}
 
-		/// The score of a device, if it counts now.
-		pub fn performance_of(device: DeviceId) -> Option<Performance> {
+		/// The parts of a device's score that count now.
+		pub fn performance_of(device: DeviceId) -> Performance {
 			Self::valid_performance(&Params::<T>::get(), device, T::Clock::now())
 		}
 

@@ -1,13 +1,13 @@
-use crate::{self as pallet_challenges, *};
+use crate::{self as pallet_challenges, draw::Start, *};
 use armature_primitives::{
-	challenge::{ChallengeCommit, ChallengeFailure, Verdict},
-	device::{DeviceInfo, DeviceStatus, SiteInfo, Tier},
+	challenge::{ChallengeCommit, ChallengeFailure, Measured, Verdict, Work, WorkKind},
+	device::{DeviceInfo, DeviceStatus, MemoryScore, SiteInfo, Tier},
 	ed25519,
 	energy::{BreakEven, Placement, QuoteError},
 	service::ServiceAddress,
 	signing::{device_payload, Domain},
 	telemetry::{PowerReading, PowerSource},
-	traits::{DeviceInspect, DeviceLifecycle, EnergyInspect, PowerSink},
+	traits::{DeviceBusy, DeviceInspect, DeviceLifecycle, EnergyInspect, PowerSink},
 	Balance, DeviceId, MilliWatts, Moment, Ppm, RegionId, RoundId, SiteId, H256,
 };
 use armature_verifier::challenge::{task_hash, verdict::seal};
@@ -19,7 +19,7 @@ use frame_support::{
 };
 use sp_core::Pair as _;
 use sp_runtime::{BuildStorage, DispatchResult};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) type AccountId = u64;
 
@@ -75,6 +75,8 @@ parameter_types! {
 	pub static PowerCap: MilliWatts = MilliWatts(1_000_000);
 	/// What devices draw at the wall, where it is known.
 	pub static WallPower: BTreeMap<DeviceId, MilliWatts> = BTreeMap::new();
+	/// Devices that run a lease.
+	pub static Leased: BTreeSet<DeviceId> = BTreeSet::new();
 	/// Slashed devices and shares.
 	pub static SlashLog: Vec<(DeviceId, Ppm)> = Vec::new();
 	/// What penalties took.
@@ -107,6 +109,14 @@ impl DeviceLifecycle for MockLifecycle {
 		SlashLog::mutate(|log| log.push((device, share)));
 		set_status(device.0, DeviceStatus::Jailed);
 		DEVICE_BOND * Balance::from(share.0) / 1_000_000
+	}
+}
+
+pub struct MockLeases;
+
+impl DeviceBusy for MockLeases {
+	fn is_busy(device: DeviceId) -> bool {
+		Leased::get().contains(&device)
 	}
 }
 
@@ -172,6 +182,7 @@ impl Randomness<H256, u64> for MockRandomness {
 }
 
 impl Config for Test {
+	type Busy = MockLeases;
 	type Currency = Balances;
 	type Devices = MockDevices;
 	type Energy = MockEnergy;
@@ -229,15 +240,22 @@ pub(crate) const DEVICE_BOND: Balance = 5_000;
 pub(crate) const FEE: Balance = 10;
 pub(crate) const PENALTY: Balance = 20;
 pub(crate) const DISPUTE_BOND: Balance = 500;
+pub(crate) const PLANTED_PENALTY: Balance = 100;
+pub(crate) const PLANTED_INTERVAL: u64 = 200_000;
+/// Blocks between a planted answer and its round.
+pub(crate) const LEAD: u32 = 4;
+pub(crate) const MAINTENANCE_INTERVAL: u64 = 500_000;
 pub(crate) const WINDOW: u64 = 60_000;
 pub(crate) const REVEAL: u64 = 30_000;
 pub(crate) const DISPUTE: u64 = 300_000;
 pub(crate) const MAX_AGE: u64 = 600_000;
-pub(crate) const UNBONDING: u64 = 120_000;
+pub(crate) const UNBONDING: u64 = 420_000;
 /// Milliseconds of a block.
 pub(crate) const SLOT: u64 = 3_000;
 /// The operator of every device.
 pub(crate) const OPERATOR: AccountId = 50;
+/// What a read of honest memory takes.
+pub(crate) const READ_NANOS: u32 = 400;
 /// What honest devices commit to.
 pub(crate) const ROOT: H256 = H256([7; 32]);
 
@@ -263,6 +281,15 @@ pub(crate) fn parameters() -> Parameters {
 		fault_slash: Ppm(20_000),
 		fraud_slash: Ppm(100_000),
 		fraud_reward: 30,
+		memory_part: Ppm(0),
+		memory_share: Ppm(500_000),
+		walk_segments: 16,
+		walk_reads: 4,
+		max_read_nanos: 1_000,
+		planted_lead_blocks: LEAD,
+		planted_interval_millis: PLANTED_INTERVAL,
+		maintenance_interval_millis: MAINTENANCE_INTERVAL,
+		planted_penalty: PLANTED_PENALTY,
 	}
 }
 
@@ -347,13 +374,21 @@ pub(crate) fn sign(round: &RoundOf<Test>, root: H256, power: PowerReading) -> ed
 pub(crate) fn passed_under(round: &RoundOf<Test>, elapsed_millis: u32, root: H256) -> Verdict {
 	let power = power(80);
 	let signature = sign(round, root, power);
-	Verdict::Passed { elapsed_millis, power, root, signature }
+	Verdict::Passed { measured: measured(round, elapsed_millis), power, root, signature }
 }
 
 pub(crate) fn passed(round: &RoundOf<Test>, elapsed_millis: u32, loaded: u32) -> Verdict {
 	let power = power(loaded);
 	let signature = sign(round, ROOT, power);
-	Verdict::Passed { elapsed_millis, power, root: ROOT, signature }
+	Verdict::Passed { measured: measured(round, elapsed_millis), power, root: ROOT, signature }
+}
+
+/// A measurement of the round's kind; reads of memory take [`READ_NANOS`].
+pub(crate) fn measured(round: &RoundOf<Test>, elapsed_millis: u32) -> Measured {
+	match round.task.work {
+		Work::Cpu(_) => Measured::Cpu { elapsed_millis },
+		Work::Memory(_) => Measured::Memory { fill_millis: elapsed_millis, read_nanos: READ_NANOS },
+	}
 }
 
 pub(crate) const FAILED: Verdict = Verdict::Failed { reason: ChallengeFailure::WrongResult };
@@ -463,13 +498,33 @@ pub(crate) fn fail(_: &RoundOf<Test>) -> Verdict {
 	FAILED
 }
 
-/// Opens a round of a device now, whatever else there is.
+/// Has a device show its memory, with nothing else to wait for.
+pub(crate) fn give_memory(device: u32) {
+	Performances::<Test>::mutate(DeviceId(device), |known| {
+		known.memory = Some(MemoryScore {
+			offered_mib: 16_384,
+			filled_mib: 8_192,
+			fill_mib_per_second: 100,
+			read_nanos: READ_NANOS,
+			measured_at: Now::get(),
+		});
+	});
+}
+
+/// Opens a round of lanes of a device now, whatever else there is.
 pub(crate) fn surprise(device: u32) -> RoundOf<Test> {
+	surprise_with(device, WorkKind::Cpu)
+}
+
+/// Opens a round of a device now, whatever else there is.
+pub(crate) fn surprise_with(device: u32, kind: WorkKind) -> RoundOf<Test> {
 	let beacon = Challenges::advance_beacon();
 	let block = System::block_number();
 	let context = Challenges::draw_context(block, beacon, Now::get()).expect("there are verifiers");
 	let info = DeviceTable::get()[&DeviceId(device)].0.clone();
-	assert!(Challenges::open_round(&context, DeviceId(device), &info));
+	let is_leased = MockLeases::is_busy(DeviceId(device));
+	let start = Start { kind, is_asked: false, is_leased };
+	assert!(Challenges::open_round(&context, DeviceId(device), &info, start));
 	round_of(device).expect("just opened")
 }
 
@@ -517,6 +572,7 @@ impl ExtBuilder {
 		PowerLog::set(Vec::new());
 		PowerCap::set(MilliWatts(1_000_000));
 		WallPower::set(BTreeMap::new());
+		Leased::set(BTreeSet::new());
 		SlashLog::set(Vec::new());
 		Burnt::set(0);
 		let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();

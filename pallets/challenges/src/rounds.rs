@@ -1,20 +1,27 @@
 //! Opening, closing and forgetting rounds.
 
-use crate::{draw::DrawContext, pallet::*, types::*, verifiers::Credited, weights::WeightInfo};
+use crate::{
+	draw::{DrawContext, Start},
+	pallet::*,
+	types::*,
+	verifiers::Credited,
+	weights::WeightInfo,
+};
 use alloc::vec::Vec;
 use armature_primitives::{
-	challenge::{ChallengeTask, Verdict},
-	device::{DeviceInfo, Performance},
-	traits::PowerSink,
+	challenge::{ChallengeTask, Measured, Verdict, Work, WorkKind, MAX_LANES},
+	device::{CpuScore, DeviceInfo, MemoryScore, Performance},
+	traits::{DeviceLifecycle, PowerSink},
 	DeviceId, Moment, Ppm, RoundId, H256,
 };
 use armature_verifier::challenge::{
+	memory::fill_mib_per_second,
 	steps_per_second_per_lane,
 	verdict::{conclude, Conclusion, Standing},
 };
 use codec::Encode;
 use frame_support::{traits::Time, weights::WeightMeter, BoundedVec};
-use sp_runtime::traits::Saturating;
+use sp_runtime::{traits::Saturating, SaturatedConversion};
 
 impl<T: Config> Pallet<T> {
 	/// Opens a round of the device. Returns whether a committee could be found.
@@ -22,6 +29,7 @@ impl<T: Config> Pallet<T> {
 		context: &DrawContext<T>,
 		device: DeviceId,
 		info: &DeviceInfo<T::AccountId>,
+		start: Start,
 	) -> bool {
 		let parameters = &context.parameters;
 		let id = NextRound::<T>::get();
@@ -40,13 +48,26 @@ impl<T: Config> Pallet<T> {
 			.iter()
 			.cloned()
 			.map(|verifier| Seat { verifier, state: SeatState::Empty });
-		let cpu = parameters.cpu(info.lanes);
+		let offer = Offer {
+			lanes: info.lanes.clamp(1, MAX_LANES),
+			memory_mib: info.memory_mib.min(MAX_MEMORY_MIB),
+		};
+		let work = parameters.work(start.kind, offer, start.is_leased);
+		let kind = work.kind();
+		let owner = Enrolments::<T>::get(device).map(|record| record.owner);
+		if let Some(owner) = &owner {
+			Self::change_owner(owner, |record| record.open.saturating_inc());
+		}
 		let round = Round {
-			task: ChallengeTask { round: id, device, seed, cpu, deadline },
+			task: ChallengeTask { round: id, device, seed, work, deadline },
 			key: info.key,
 			seats: BoundedVec::truncate_from(seats.collect()),
 			opened_at: context.now,
 			reveal_until: deadline.saturating_add(parameters.reveal_millis),
+			owner,
+			opened_in: context.block.saturated_into(),
+			is_asked: start.is_asked,
+			offer,
 			proved: Proved::default(),
 		};
 		for seat in &round.seats {
@@ -55,7 +76,14 @@ impl<T: Config> Pallet<T> {
 		Rounds::<T>::insert(id, round);
 		OpenRounds::<T>::insert(device, id);
 		NextRound::<T>::put(next);
-		Self::deposit_event(Event::RoundOpened { round: id, device, seed, verifiers, deadline });
+		Self::deposit_event(Event::RoundOpened {
+			round: id,
+			device,
+			kind,
+			seed,
+			verifiers,
+			deadline,
+		});
 		true
 	}
 
@@ -69,11 +97,15 @@ impl<T: Config> Pallet<T> {
 		let next = NextRound::<T>::get();
 		let first = OldestRound::<T>::get();
 		let mut oldest = first;
-		while oldest < next && meter.can_consume(T::WeightInfo::close_round()) {
+		// Whether the device signed two roots is known only then.
+		let dearest = T::WeightInfo::close_round().saturating_add(T::WeightInfo::two_roots());
+		while oldest < next && meter.can_consume(dearest) {
 			match Rounds::<T>::get(oldest) {
 				Some(round) if round.reveal_until < now || round.is_complete(now) => {
 					meter.consume(T::WeightInfo::close_round());
-					Self::close_round(oldest, round, now);
+					if Self::close_round(oldest, round, now) == Closed::Punished {
+						meter.consume(T::WeightInfo::two_roots());
+					}
 				},
 				Some(_) => {
 					meter.consume(T::WeightInfo::skip_round());
@@ -112,76 +144,138 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Judges a round by the verdicts that were revealed, removes it, and pays and fines its
-	/// committee.
-	pub(crate) fn close_round(id: RoundId, round: RoundOf<T>, now: Moment) {
-		let Round { task, key, seats, opened_at, proved, .. } = round;
-		let device = task.device;
-		let verdicts: Vec<Verdict> = seats
+	/// Judges a round by the verdicts that were revealed, removes it, pays and fines its committee, and
+	/// slashes a device that signed two roots.
+	pub(crate) fn close_round(id: RoundId, round: RoundOf<T>, now: Moment) -> Closed {
+		let (device, kind) = (round.task.device, round.task.work.kind());
+		let verdicts: Vec<Verdict> = round
+			.seats
 			.iter()
 			.filter_map(|seat| match seat.state {
 				SeatState::Revealed(verdict) => Some(verdict),
 				SeatState::Empty | SeatState::Sealed(_) => None,
 			})
 			.collect();
-		let (conclusion, mut standings) = conclude(&verdicts, seats.len());
+		let (conclusion, mut standings) = conclude(&verdicts, round.seats.len());
+		let mut proved = round.proved;
 		if proved.any() {
 			// Both who found it and who sampled elsewhere did their work.
 			standings.fill(Standing::Agrees);
 		}
-
-		Rounds::<T>::remove(id);
-		OpenRounds::<T>::remove(device);
-		for seat in &seats {
-			Assignments::<T>::remove(&seat.verifier, id);
-		}
-		if seats.iter().any(|seat| seat.state != SeatState::Empty) {
-			EndedRounds::<T>::insert(id, EndedRound { task, key, ended_at: now, proved });
-		}
+		let parameters = Params::<T>::get();
 		let outcome = match conclusion {
 			_ if proved.any() => failed_by(&verdicts),
 			Conclusion::Void => RoundOutcome::Void,
-			Conclusion::Failed { failed, posted } => RoundOutcome::Failed { failed, posted },
-			Conclusion::Passed { elapsed_millis, .. } => {
-				let performance = Performance {
-					steps_per_second_per_lane: steps_per_second_per_lane(&task, elapsed_millis),
-					lanes: task.cpu.lanes,
-					measured_at: now,
-				};
-				RoundOutcome::Passed { performance }
+			Conclusion::Failed { failed, posted } | Conclusion::TwoRoots { failed, posted } => {
+				RoundOutcome::Failed { failed, posted }
 			},
+			Conclusion::Passed { measured, .. } if is_too_slow(&parameters, &measured) => {
+				RoundOutcome::TooSlow { measured }
+			},
+			Conclusion::Passed { measured, .. } => RoundOutcome::Passed { measured },
 		};
+		let is_new_fraud =
+			matches!(conclusion, Conclusion::TwoRoots { .. }) && !proved.equivocation;
+		proved.equivocation |= is_new_fraud;
+		let before = Performances::<T>::get(device);
+		Self::forget_open(id, &round);
 		Self::deposit_event(Event::RoundClosed { round: id, device, outcome });
-		Self::credit_committee(id, &seats, standings);
+		Self::credit_committee(id, &round.seats, standings);
 
+		let mut raised_share = Ppm(0);
 		// A device that left meanwhile keeps no score.
-		let Some(mut record) = Enrolments::<T>::get(device) else { return };
-		record.last_closed_at = Some(now);
-		match outcome {
-			RoundOutcome::Passed { performance } => {
-				record.failures = 0;
-				Performances::<T>::insert(device, performance);
-				Self::adapt_share(&record.owner, true);
-				Self::deposit_event(Event::PerformanceUpdated { device, performance });
-			},
-			RoundOutcome::Failed { .. } => {
-				record.failures.saturating_inc();
-				Performances::<T>::remove(device);
-				Self::adapt_share(&record.owner, false);
-			},
-			RoundOutcome::Void => {},
+		if let Some(mut record) = Enrolments::<T>::get(device) {
+			record.last_closed_at = Some(now);
+			match outcome {
+				RoundOutcome::Passed { measured } => {
+					record.failures = 0;
+					let performance = scored(before, &round, measured, now);
+					Performances::<T>::insert(device, performance);
+					record.last_rounds.set(kind, id);
+					// What was asked for was no surprise.
+					if !round.is_asked {
+						Self::adapt_share(&record.owner, true);
+					}
+					Self::deposit_event(Event::PerformanceUpdated { device, performance });
+				},
+				RoundOutcome::Failed { .. } | RoundOutcome::TooSlow { .. } => {
+					record.failures.saturating_inc();
+					record.last_rounds.set(kind, id);
+					Self::set_performance(device, without(before, kind));
+					raised_share = Self::adapt_share(&record.owner, false);
+				},
+				RoundOutcome::Void => {},
+			}
+			if let (Conclusion::Passed { power, .. }, RoundOutcome::Passed { measured }) =
+				(conclusion, outcome)
+			{
+				Self::rest(&parameters, &round, &record.owner, measured);
+				// Figures are those of all lanes, one of which a lease may have had; memory loads a device
+				// less.
+				if kind == WorkKind::Cpu {
+					T::Power::on_power(device, power);
+				}
+			}
+			Enrolments::<T>::insert(device, record);
 		}
-		if let (Conclusion::Passed { elapsed_millis, power }, false) = (conclusion, proved.any()) {
-			let max_load = Params::<T>::get().max_load;
-			let group = Self::largest_group();
-			Self::change_owner(&record.owner, |owner| {
-				let worked = elapsed_of_all(elapsed_millis, group, owner.devices);
-				let until = rest_until(opened_at, worked, max_load);
-				owner.rests_until = owner.rests_until.max(until);
-			});
-			T::Power::on_power(device, power);
+		if round.seats.iter().any(|seat| seat.state != SeatState::Empty) {
+			let is_failed =
+				matches!(outcome, RoundOutcome::Failed { .. } | RoundOutcome::TooSlow { .. });
+			let passed = round.passed();
+			let Round { task, key, opened_in, .. } = round;
+			let ended = EndedRound {
+				task,
+				key,
+				opened_in,
+				ended_at: now,
+				passed,
+				before,
+				is_failed,
+				raised_share,
+				proved,
+			};
+			EndedRounds::<T>::insert(id, ended);
 		}
-		Enrolments::<T>::insert(device, record);
+		if !is_new_fraud {
+			return Closed::Settled;
+		}
+		// Both signatures were checked when the verdicts were revealed: that is the proof.
+		let slashed = T::Lifecycle::slash(device, parameters.fraud_slash);
+		Self::unenrol(device);
+		Self::deposit_event(Event::TwoRootsSigned { round: id, device, slashed });
+		Closed::Punished
+	}
+
+	/// Takes a round out of what is open.
+	fn forget_open(id: RoundId, round: &RoundOf<T>) {
+		Rounds::<T>::remove(id);
+		OpenRounds::<T>::remove(round.task.device);
+		if let Some(owner) = &round.owner {
+			Self::change_owner(owner, |record| record.open = record.open.saturating_sub(1));
+		}
+		for seat in &round.seats {
+			Assignments::<T>::remove(&seat.verifier, id);
+		}
+	}
+
+	/// Lets an owner's devices rest after a round that one of them passed.
+	fn rest(parameters: &Parameters, round: &RoundOf<T>, owner: &T::AccountId, measured: Measured) {
+		let worked = worked_millis(&round.task.work, measured, round.seats.len());
+		let group = Self::largest_group();
+		Self::change_owner(owner, |owner| {
+			let worked = elapsed_of_all(worked, group, owner.devices);
+			let until = rest_until(round.opened_at, worked, parameters.max_load);
+			owner.rests_until = owner.rests_until.max(until);
+		});
+	}
+
+	/// Stores what counts of a device.
+	pub(crate) fn set_performance(device: DeviceId, performance: Performance) {
+		if performance.is_empty() {
+			Performances::<T>::remove(device);
+		} else {
+			Performances::<T>::insert(device, performance);
+		}
 	}
 
 	/// Enters the end of a round into its verifiers' records. Where no more than half have sealed, none
@@ -210,6 +304,80 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
+/// What became of a round's device when it closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Closed {
+	/// Nothing beside what a round comes to.
+	Settled,
+	/// It was slashed: it had signed two roots.
+	Punished,
+}
+
+/// Whether what was filled is no memory.
+fn is_too_slow(parameters: &Parameters, measured: &Measured) -> bool {
+	match measured {
+		Measured::Cpu { .. } => false,
+		Measured::Memory { read_nanos, .. } => *read_nanos > parameters.max_read_nanos,
+	}
+}
+
+/// The score with what a passed round showed.
+fn scored<AccountId>(
+	before: Performance,
+	round: &Round<AccountId>,
+	measured: Measured,
+	now: Moment,
+) -> Performance {
+	match (round.task.work, measured) {
+		(Work::Cpu(cpu), _) => {
+			let score = CpuScore {
+				steps_per_second_per_lane: steps_per_second_per_lane(
+					&cpu,
+					measured.elapsed_millis(),
+				),
+				lanes: round.offer.lanes,
+				measured_at: now,
+			};
+			Performance { cpu: Some(score), ..before }
+		},
+		(Work::Memory(memory), Measured::Memory { fill_millis, read_nanos }) => {
+			let score = MemoryScore {
+				offered_mib: round.offer.memory_mib,
+				filled_mib: memory.mib(),
+				fill_mib_per_second: fill_mib_per_second(&memory, fill_millis),
+				read_nanos,
+				measured_at: now,
+			};
+			Performance { memory: Some(score), ..before }
+		},
+		// Verdicts of another kind are not taken.
+		(Work::Memory(_), Measured::Cpu { .. }) => before,
+	}
+}
+
+/// The score without its part of this kind.
+pub(crate) fn without(performance: Performance, kind: WorkKind) -> Performance {
+	match kind {
+		WorkKind::Cpu => Performance { cpu: None, ..performance },
+		WorkKind::Memory => Performance { memory: None, ..performance },
+	}
+}
+
+/// How long a device worked for a round: until it committed, and, over its memory, once for each of its
+/// `seats`.
+fn worked_millis(work: &Work, measured: Measured, seats: usize) -> u32 {
+	let walks = match (work, measured) {
+		(Work::Memory(memory), Measured::Memory { read_nanos, .. }) => {
+			let nanos = memory.reads_per_lane().saturating_mul(read_nanos.into());
+			let each = nanos.div_ceil(1_000_000);
+			each.saturating_mul(u64::try_from(seats).unwrap_or(u64::MAX))
+		},
+		_ => 0,
+	};
+	let all = u64::from(measured.elapsed_millis()).saturating_add(walks);
+	u32::try_from(all).unwrap_or(u32::MAX)
+}
+
 /// The outcome of a round in which a fraud was proved.
 fn failed_by(verdicts: &[Verdict]) -> RoundOutcome {
 	let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -236,6 +404,7 @@ fn rest_until(opened_at: Moment, elapsed_millis: u32, max_load: Ppm) -> Moment {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use armature_primitives::challenge::{CpuChallenge, MemoryChallenge};
 
 	#[test]
 	fn devices_that_were_not_started_should_share_the_rest() {
@@ -245,6 +414,20 @@ mod tests {
 		assert_eq!(elapsed_of_all(10_000, 7, 1_000), 70);
 		assert_eq!(elapsed_of_all(1, 7, 1_000), 1);
 		assert_eq!(elapsed_of_all(u32::MAX, 7, 7), u32::MAX);
+	}
+
+	#[test]
+	fn work_should_count_all_walks() {
+		let memory = MemoryChallenge { lanes: 4, blocks: 9, segments: 100_000, reads: 10 };
+		let measured = Measured::Memory { fill_millis: 700, read_nanos: 1_001 };
+		// A million reads of 1,001 ns take 1,001 ms.
+		assert_eq!(worked_millis(&Work::Memory(memory), measured, 5), 700 + 5 * 1_001);
+		assert_eq!(worked_millis(&Work::Memory(memory), measured, 0), 700);
+		let forever = Measured::Memory { fill_millis: u32::MAX, read_nanos: u32::MAX };
+		assert_eq!(worked_millis(&Work::Memory(memory), forever, 5), u32::MAX);
+		let cpu = CpuChallenge { lanes: 4, segments: 9, steps_per_segment: 9 };
+		let measured = Measured::Cpu { elapsed_millis: 700 };
+		assert_eq!(worked_millis(&Work::Cpu(cpu), measured, 5), 700);
 	}
 
 	#[test]

@@ -5,7 +5,7 @@
 use crate::{pallet::*, types::*};
 use alloc::collections::{BTreeMap, BTreeSet};
 use armature_primitives::service::Network;
-use armature_verifier::challenge::checkpoints;
+use armature_verifier::challenge::check_work;
 use frame_support::{ensure, traits::fungible::hold::Inspect};
 use sp_runtime::TryRuntimeError;
 
@@ -20,20 +20,26 @@ impl<T: Config> Pallet<T> {
 	/// 5. Assignments are exactly the seats that have not revealed a verdict.
 	/// 6. The queue has an entry at each place between its ends and nowhere else, and what waits for an
 	///    owner is a device of its own with an entry.
-	/// 7. Only enrolled devices have a score, and every score is above zero.
+	/// 7. Only enrolled devices have a score, none of them in maintenance, and every speed is above zero.
 	/// 8. The parameters are valid.
 	/// 9. Owners are exactly those of enrolled devices, with as many as they have, and listed without a
 	///    hole.
-	/// 10. Ended rounds are at or after the forgetting cursor, before the next id, and not open.
+	/// 10. Ended rounds are at or after the forgetting cursor, before the next id, and not open; who passed
+	///     one is there once.
 	/// 11. What all verifiers have earned is the sum of what each has.
+	/// 12. Each owner has as many open rounds as count among its own, and no device in maintenance has one.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		Self::try_state_verifiers()?;
 		Self::try_state_rounds()?;
 		Self::try_state_queue()?;
 		Self::try_state_owners()?;
 		for (device, score) in Performances::<T>::iter() {
-			ensure!(Enrolments::<T>::contains_key(device), "7: score of a stranger");
-			ensure!(score.steps_per_second_per_lane > 0 && score.lanes > 0, "7: empty score");
+			let record = Enrolments::<T>::get(device).ok_or("7: score of a stranger")?;
+			ensure!(record.maintenance_since.is_none(), "7: score in maintenance");
+			let speeds = score.cpu.iter().all(|cpu| cpu.steps_per_second_per_lane > 0);
+			let lanes = score.cpu.iter().all(|cpu| cpu.lanes > 0);
+			let reads = score.memory.iter().all(|memory| memory.read_nanos > 0);
+			ensure!(!score.is_empty() && speeds && lanes && reads, "7: empty score");
 		}
 		ensure!(Params::<T>::get().validate(), "8: invalid parameters");
 		Ok(())
@@ -74,7 +80,7 @@ impl<T: Config> Pallet<T> {
 			ensure!(round.task.round == id, "3: round under a wrong id");
 			ensure!(!round.seats.is_empty() && round.is_distinct(), "3: bad committee");
 			ensure!(round.task.deadline < round.reveal_until, "3: no time to reveal");
-			ensure!(checkpoints(&round.task.cpu).is_ok(), "3: task out of bounds");
+			ensure!(check_work(&round.task.work).is_ok(), "3: task out of bounds");
 			ensure!(
 				OpenRounds::<T>::get(round.task.device) == Some(id),
 				"3: the device does not know its round"
@@ -96,6 +102,8 @@ impl<T: Config> Pallet<T> {
 			ensure!(OldestEnded::<T>::get() <= id && id < next, "10: ended round out of range");
 			ensure!(ended.task.round == id, "10: ended round under a wrong id");
 			ensure!(!Rounds::<T>::contains_key(id), "10: ended round is open");
+			let passed: BTreeSet<_> = ended.passed.iter().map(|(who, _)| who).collect();
+			ensure!(passed.len() == ended.passed.len(), "10: passed twice by one verifier");
 		}
 		Ok(())
 	}
@@ -124,6 +132,19 @@ impl<T: Config> Pallet<T> {
 	}
 
 	fn try_state_owners() -> Result<(), TryRuntimeError> {
+		let mut open = BTreeMap::<T::AccountId, u32>::new();
+		for (_, round) in Rounds::<T>::iter() {
+			ensure!(!Self::is_in_maintenance(round.task.device), "12: a round in maintenance");
+			let Some(owner) = round.owner else { continue };
+			let record = Enrolments::<T>::get(round.task.device);
+			ensure!(record.is_some_and(|record| record.owner == owner), "12: another owner");
+			let count = open.entry(owner).or_default();
+			*count = count.saturating_add(1);
+		}
+		for (owner, record) in Owners::<T>::iter() {
+			ensure!(open.remove(&owner).unwrap_or_default() == record.open, "12: a wrong count");
+		}
+		ensure!(open.is_empty(), "12: rounds of no owner");
 		let mut counted = BTreeMap::<T::AccountId, u32>::new();
 		for (device, record) in Enrolments::<T>::iter() {
 			ensure!(

@@ -3,13 +3,20 @@
 use crate::Config;
 use alloc::collections::BTreeSet;
 use armature_primitives::{
-	challenge::{cool_at, AssignmentPhase, ChallengeTask, CpuChallenge, Verdict, MAX_LANES},
+	challenge::{
+		cool_at, AssignmentPhase, ChallengeTask, CpuChallenge, Measured, MemoryChallenge, Verdict,
+		Work, WorkKind, MAX_LANES,
+	},
 	device::Performance,
 	ed25519,
 	service::{Network, ServiceAddress},
-	Balance, DeviceId, Moment, Ppm, H256,
+	Balance, DeviceId, Moment, Ppm, RoundId, H256,
 };
-use armature_verifier::challenge::{checkpoints, DEFAULT_STEPS_PER_SEGMENT};
+use armature_verifier::challenge::{
+	check_work,
+	memory::{MAX_READS, MAX_SEGMENTS, MAX_WALK_LANES},
+	DEFAULT_STEPS_PER_SEGMENT,
+};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use scale_info::TypeInfo;
@@ -30,6 +37,9 @@ pub const PAY_DIVISOR: Balance = 10_000;
 
 /// The same for the reward of a proof.
 pub const REWARD_DIVISOR: Balance = 1_000;
+
+/// The most memory that a device can show, in MiB: so many blocks can be numbered.
+pub const MAX_MEMORY_MIB: u32 = u32::MAX / 1_024;
 
 /// The most rounds that a view returns.
 pub const MAX_VIEWED_ROUNDS: usize = 256;
@@ -75,9 +85,20 @@ pub struct Parameters {
 	pub segments: u32,
 	/// Steps of a segment.
 	pub steps_per_segment: u32,
+	/// The part of drawn starts that are about memory; all others are about lanes. At most 100 %.
+	pub memory_part: Ppm,
+	/// What is filled of the memory that a device offers; above 0, at most 100 %.
+	pub memory_share: Ppm,
+	/// Segments of the walk of each lane, at least 1; with many lanes fewer, [`MAX_SEGMENTS`] together.
+	pub walk_segments: u32,
+	/// Reads of a segment, 1 to [`MAX_READS`].
+	pub walk_reads: u32,
+	/// Memory of which a read takes longer, in nanoseconds, is none: it may be a disk, or on another
+	/// machine. Above 0.
+	pub max_read_nanos: u32,
 	/// What a new verifier bonds, in planck, above 0.
 	pub verifier_bond: Balance,
-	/// How long a retired verifier's bond stays held, at least both windows.
+	/// How long a retired verifier's bond stays held, at least both windows and the time for disputes.
 	pub verifier_unbonding_millis: u64,
 	/// What a verdict with the majority earns, and a missing one costs, in planck, as long as there is
 	/// money: see [`PAY_DIVISOR`].
@@ -95,6 +116,16 @@ pub struct Parameters {
 	/// What a proof earns, in planck, but never more than a fifth of what was slashed, and as long as
 	/// there is money: see [`REWARD_DIVISOR`].
 	pub fraud_reward: Balance,
+	/// How many blocks before a round its planted answer has to be announced, at least 3: whoever authors all
+	/// of them knows the round's seed before.
+	pub planted_lead_blocks: u32,
+	/// How often a device's failed round may turn out to be a planted answer, at least one window.
+	pub planted_interval_millis: u64,
+	/// What it costs a verifier to have passed a planted answer, in planck; at most half of
+	/// `verifier_bond`. Whoever planted it earns a fifth.
+	pub planted_penalty: Balance,
+	/// How long after the start of one maintenance of a device the next may start.
+	pub maintenance_interval_millis: u64,
 }
 
 impl Parameters {
@@ -109,6 +140,31 @@ impl Parameters {
 			lanes: lanes.clamp(1, MAX_LANES),
 			segments: self.segments,
 			steps_per_segment: self.steps_per_segment,
+		}
+	}
+
+	/// The challenge for a device that offers so much memory, with as many lanes.
+	pub fn memory(&self, lanes: u16, offered_mib: u32) -> MemoryChallenge {
+		let lanes = lanes.clamp(1, MAX_LANES);
+		let walk_lanes = u32::from(lanes.min(MAX_WALK_LANES));
+		let blocks = u64::from(offered_mib.min(MAX_MEMORY_MIB)).saturating_mul(1_024);
+		let blocks = u128::from(blocks).saturating_mul(self.memory_share.0.into());
+		let blocks = u32::try_from(blocks / u128::from(Ppm::ONE.0)).unwrap_or(u32::MAX);
+		MemoryChallenge {
+			lanes,
+			blocks: (blocks / u32::from(lanes)).max(2),
+			segments: self.walk_segments.min(MAX_SEGMENTS / walk_lanes).max(1),
+			reads: self.walk_reads,
+		}
+	}
+
+	/// What a device with this offer has to do in a round of this kind. While it runs a
+	/// lease, a lane is left to that, and so is all of the memory.
+	pub fn work(&self, kind: WorkKind, offer: Offer, is_leased: bool) -> Work {
+		let Offer { lanes, memory_mib } = offer;
+		match kind {
+			WorkKind::Memory if !is_leased => Work::Memory(self.memory(lanes, memory_mib)),
+			_ => Work::Cpu(self.cpu(lanes.saturating_sub(is_leased.into()))),
 		}
 	}
 
@@ -130,11 +186,20 @@ impl Parameters {
 			&& (1..=MAX_WINDOW_MILLIS).contains(&self.reveal_millis)
 			&& (1..=MAX_DISPUTE_MILLIS).contains(&self.dispute_millis)
 			&& self.score_max_age_millis >= self.window_millis
-			&& self.verifier_unbonding_millis >= windows
+			&& self.verifier_unbonding_millis >= windows.saturating_add(self.dispute_millis)
 			&& self.verifier_bond > 0
 			&& self.dispute_bond > 0
 			&& (self.verdict_fee..=self.verifier_bond / 10).contains(&self.verdict_penalty)
-			&& checkpoints(&cpu).is_ok()
+			&& self.memory_part <= Ppm::ONE
+			&& share(self.memory_share)
+			&& (1..=MAX_SEGMENTS).contains(&self.walk_segments)
+			&& (1..=MAX_READS).contains(&self.walk_reads)
+			&& self.max_read_nanos > 0
+			&& self.planted_lead_blocks > 2
+			&& self.planted_interval_millis >= self.window_millis
+			&& self.planted_penalty <= self.verifier_bond / 2
+			&& check_work(&Work::Cpu(cpu)).is_ok()
+			&& check_work(&Work::Memory(self.memory(MAX_LANES, u32::MAX))).is_ok()
 			&& cpu.steps_per_lane().saturating_mul(1_000) >= self.window_millis
 	}
 }
@@ -145,7 +210,9 @@ impl Default for Parameters {
 	/// than a hundredth of the time; 3,000 segments of 3 to 4 ms are 9 to 12 s of
 	/// work on a current core, and three minutes leave room for cores ten times slower; ten minutes to
 	/// reveal, a day to prove a fraud; a score counts for three days; 10,000 ARMA of bond, seven days
-	/// of unbonding; 0.01 ARMA for a verdict.
+	/// of unbonding; 0.01 ARMA for a verdict. One start in four is about memory: nine tenths of what is
+	/// offered, and a million reads of each lane, half a second and more. A read takes 0.2 to 1 µs with its
+	/// hash, and 50 µs from a fast disk.
 	fn default() -> Self {
 		Self {
 			round_interval_blocks: 200,
@@ -168,6 +235,15 @@ impl Default for Parameters {
 			fault_slash: Ppm(10_000),
 			fraud_slash: Ppm(100_000),
 			fraud_reward: 50_000_000_000_000,
+			memory_part: Ppm(250_000),
+			memory_share: Ppm(900_000),
+			walk_segments: 131_072,
+			walk_reads: 8,
+			max_read_nanos: 5_000,
+			planted_lead_blocks: 64,
+			planted_interval_millis: 604_800_000,
+			planted_penalty: 1_000_000_000_000_000,
+			maintenance_interval_millis: 86_400_000,
 		}
 	}
 }
@@ -214,6 +290,8 @@ pub struct VerdictHistory {
 	pub missed: u32,
 	/// Sealed and never revealed.
 	pub unrevealed: u32,
+	/// Said that a planted answer passed.
+	pub fooled: u32,
 }
 
 /// A verifier that takes assignments.
@@ -240,12 +318,91 @@ pub struct EnrolmentRecord<AccountId> {
 	pub last_closed_at: Option<Moment>,
 	/// Rounds failed since the last one it passed.
 	pub failures: u32,
+	/// Since when it is in maintenance: it has no score, and is not challenged.
+	pub maintenance_since: Option<Moment>,
+	/// What it may answer a round with instead of work.
+	pub planted: Option<PlantedAnswer>,
+	/// When it showed a planted answer last.
+	pub planted_shown_at: Option<Moment>,
+	/// When its last maintenance began.
+	pub last_maintenance_at: Option<Moment>,
+	/// The rounds that its score is of, or is gone for.
+	pub last_rounds: LastRounds,
+}
+
+/// The round of each kind that has changed a device's score last, since its last maintenance.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Default,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct LastRounds {
+	/// Of lanes.
+	pub cpu: Option<RoundId>,
+	/// Of memory.
+	pub memory: Option<RoundId>,
+}
+
+impl LastRounds {
+	/// The last one of this kind.
+	pub fn of(&self, kind: WorkKind) -> Option<RoundId> {
+		match kind {
+			WorkKind::Cpu => self.cpu,
+			WorkKind::Memory => self.memory,
+		}
+	}
+
+	/// Notes the last one of this kind.
+	pub fn set(&mut self, kind: WorkKind, round: RoundId) {
+		match kind {
+			WorkKind::Cpu => self.cpu = Some(round),
+			WorkKind::Memory => self.memory = Some(round),
+		}
+	}
+}
+
+/// A wrong answer that was announced before the round: whoever says that it passed has not looked.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct PlantedAnswer {
+	/// Of its root; see [`armature_verifier::challenge::verdict::planted_hash`].
+	pub hash: H256,
+	/// In which block it was announced.
+	pub planted_in: u32,
 }
 
 impl<AccountId> EnrolmentRecord<AccountId> {
 	/// A device that was never challenged, before it has its place.
 	pub fn new(owner: AccountId) -> Self {
-		Self { owner, place: 0, last_closed_at: None, failures: 0 }
+		Self {
+			owner,
+			place: 0,
+			last_closed_at: None,
+			failures: 0,
+			maintenance_since: None,
+			planted: None,
+			planted_shown_at: None,
+			last_maintenance_at: None,
+			last_rounds: LastRounds::default(),
+		}
 	}
 
 	/// When its operator may ask for a round; see [`cool_at`].
@@ -276,6 +433,8 @@ pub struct OwnerRecord {
 	pub share: Ppm,
 	/// The device that waits in the queue for a requested start.
 	pub queued: Option<DeviceId>,
+	/// Open rounds of its devices: none of them is started before all have closed.
+	pub open: u32,
 	/// Its devices are not started before: they have just worked.
 	pub rests_until: Moment,
 }
@@ -331,6 +490,14 @@ pub struct Round<AccountId> {
 	pub opened_at: Moment,
 	/// Reveals are taken until then.
 	pub reveal_until: Moment,
+	/// The owner among whose open rounds it counts; `None` once the device has left.
+	pub owner: Option<AccountId>,
+	/// In which block the round was drawn.
+	pub opened_in: u32,
+	/// Whether it was asked for: then it is no surprise.
+	pub is_asked: bool,
+	/// What the device offered when the round was drawn.
+	pub offer: Offer,
 	/// What was proved of the device in this round: then it is failed, whatever the verdicts.
 	pub proved: Proved,
 }
@@ -360,6 +527,20 @@ impl<AccountId: Ord> Round<AccountId> {
 		}
 	}
 
+	/// Who has said that the device passed, and the root that it answered with.
+	pub fn passed(&self) -> BoundedVec<(AccountId, H256), ConstU32<MAX_COMMITTEE>>
+	where
+		AccountId: Clone,
+	{
+		let passed = self.seats.iter().filter_map(|seat| match seat.state {
+			SeatState::Revealed(Verdict::Passed { root, .. }) => {
+				Some((seat.verifier.clone(), root))
+			},
+			_ => None,
+		});
+		BoundedVec::truncate_from(passed.collect())
+	}
+
 	/// Whether no verifier sits twice.
 	pub fn is_distinct(&self) -> bool {
 		self.seats.iter().map(|seat| &seat.verifier).collect::<BTreeSet<_>>().len()
@@ -367,7 +548,7 @@ impl<AccountId: Ord> Round<AccountId> {
 	}
 }
 
-/// A round that has ended and whose device can still be proved a fraud.
+/// What a device offered when its round was drawn.
 #[derive(
 	Clone,
 	Copy,
@@ -380,13 +561,34 @@ impl<AccountId: Ord> Round<AccountId> {
 	MaxEncodedLen,
 	TypeInfo,
 )]
-pub struct EndedRound {
+pub struct Offer {
+	/// Lanes, at most [`MAX_LANES`]; one is left to a lease.
+	pub lanes: u16,
+	/// Memory, in MiB, at most [`MAX_MEMORY_MIB`].
+	pub memory_mib: u32,
+}
+
+/// A round that has ended and whose device can still be proved a fraud.
+#[derive(
+	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct EndedRound<AccountId> {
 	/// What the device had to do.
 	pub task: ChallengeTask,
 	/// The device's key when the round was drawn.
 	pub key: ed25519::Public,
+	/// In which block the round was drawn.
+	pub opened_in: u32,
 	/// When it ended.
 	pub ended_at: Moment,
+	/// Who said that the device passed, and the root that it answered with.
+	pub passed: BoundedVec<(AccountId, H256), ConstU32<MAX_COMMITTEE>>,
+	/// What counted of the device before.
+	pub before: Performance,
+	/// Whether it counted as failed.
+	pub is_failed: bool,
+	/// What that raised the owner's share by.
+	pub raised_share: Ppm,
 	/// What was proved of the device in it.
 	pub proved: Proved,
 }
@@ -406,7 +608,7 @@ pub struct EndedRound {
 	TypeInfo,
 )]
 pub struct Proved {
-	/// A wrong segment.
+	/// A wrong segment or block.
 	pub fault: bool,
 	/// Two roots.
 	pub equivocation: bool,
@@ -436,8 +638,8 @@ pub enum RoundOutcome {
 	/// More than half of the verdicts said passed.
 	#[codec(index = 0)]
 	Passed {
-		/// The new score.
-		performance: Performance,
+		/// What stands.
+		measured: Measured,
 	},
 	/// More than half of the verdicts said failed, the device signed two roots, or a fraud was proved.
 	#[codec(index = 1)]
@@ -450,10 +652,19 @@ pub enum RoundOutcome {
 	/// No more than half of the committee spoke, or neither side has a majority: nothing changes.
 	#[codec(index = 2)]
 	Void,
+	/// The device did all that was asked, but what it filled is no memory: reads take too long.
+	#[codec(index = 3)]
+	TooSlow {
+		/// What was measured.
+		measured: Measured,
+	},
 }
 
 /// The round type of a runtime.
 pub type RoundOf<T> = Round<<T as frame_system::Config>::AccountId>;
+
+/// The type of an ended round of a runtime.
+pub type EndedRoundOf<T> = EndedRound<<T as frame_system::Config>::AccountId>;
 
 /// The queue of requested starts: entries `head..tail`.
 #[derive(
@@ -482,9 +693,7 @@ pub type ActiveVerifiersOf<T> =
 
 /// The argument of `seal_verdicts`: hashes of verdicts, see
 /// [`armature_verifier::challenge::verdict::seal`].
-pub type SealsOf<T> =
-	BoundedVec<(armature_primitives::RoundId, H256), <T as Config>::MaxVerdictsPerCall>;
+pub type SealsOf<T> = BoundedVec<(RoundId, H256), <T as Config>::MaxVerdictsPerCall>;
 
 /// The argument of `reveal_verdicts`: verdicts with the salts that were sealed with them.
-pub type RevealsOf<T> =
-	BoundedVec<(armature_primitives::RoundId, Verdict, H256), <T as Config>::MaxVerdictsPerCall>;
+pub type RevealsOf<T> = BoundedVec<(RoundId, Verdict, H256), <T as Config>::MaxVerdictsPerCall>;

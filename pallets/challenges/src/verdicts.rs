@@ -1,8 +1,8 @@
 //! Sealing and revealing verdicts.
 
-use crate::{pallet::*, types::*};
+use crate::{pallet::*, rounds::Closed, types::*, weights::WeightInfo};
 use armature_primitives::{
-	challenge::{ChallengeCommit, Verdict},
+	challenge::{ChallengeCommit, Measured, Verdict, Work},
 	signing::Domain,
 	Moment, RoundId, H256,
 };
@@ -10,7 +10,11 @@ use armature_verifier::{
 	challenge::{check_power, task_hash, verdict::seal},
 	signature::verify_device,
 };
-use frame_support::{ensure, traits::Time};
+use frame_support::{
+	dispatch::{DispatchResultWithPostInfo, PostDispatchInfo},
+	ensure,
+	traits::Time,
+};
 use frame_system::pallet_prelude::BlockNumberFor;
 use sp_runtime::{traits::Zero, DispatchError, DispatchResult};
 
@@ -25,13 +29,22 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	pub(crate) fn do_reveal_verdicts(who: T::AccountId, reveals: RevealsOf<T>) -> DispatchResult {
+	pub(crate) fn do_reveal_verdicts(
+		who: T::AccountId,
+		reveals: RevealsOf<T>,
+	) -> DispatchResultWithPostInfo {
 		ensure!(!reveals.is_empty(), Error::<T>::NoVerdicts);
 		let now = T::Clock::now();
+		let count = u32::try_from(reveals.len()).unwrap_or(u32::MAX);
+		let mut punished = 0u64;
 		for (id, verdict, salt) in reveals {
-			Self::reveal_verdict(&who, id, verdict, salt, now)?;
+			if Self::reveal_verdict(&who, id, verdict, salt, now)? == Closed::Punished {
+				punished = punished.saturating_add(1);
+			}
 		}
-		Ok(())
+		let weight = T::WeightInfo::reveal_verdicts(count)
+			.saturating_add(T::WeightInfo::two_roots().saturating_mul(punished));
+		Ok(PostDispatchInfo::from(Some(weight)))
 	}
 
 	fn seal_verdict(who: &T::AccountId, id: RoundId, seal: H256, now: Moment) -> DispatchResult {
@@ -52,7 +65,7 @@ impl<T: Config> Pallet<T> {
 		verdict: Verdict,
 		salt: H256,
 		now: Moment,
-	) -> DispatchResult {
+	) -> Result<Closed, DispatchError> {
 		let mut round = Rounds::<T>::get(id).ok_or(Error::<T>::RoundNotFound)?;
 		let is_open = round.is_sealed(now);
 		let window = round.task.deadline.saturating_sub(round.opened_at);
@@ -64,11 +77,8 @@ impl<T: Config> Pallet<T> {
 		ensure!(is_open, Error::<T>::RevealTooEarly);
 		ensure!(now <= reveal_until, Error::<T>::RevealTooLate);
 		ensure!(seal(id, who, &verdict, &salt) == sealed, Error::<T>::SealBroken);
-		if let Verdict::Passed { elapsed_millis, power, root, signature } = &verdict {
-			ensure!(
-				*elapsed_millis > 0 && u64::from(*elapsed_millis) <= window,
-				Error::<T>::ImplausibleVerdict
-			);
+		if let Verdict::Passed { measured, power, root, signature } = &verdict {
+			ensure!(is_plausible(&task.work, measured, window), Error::<T>::ImplausibleVerdict);
 			ensure!(check_power(power).is_ok(), Error::<T>::ImplausibleVerdict);
 			let commit = ChallengeCommit { task: task_hash(&task), root: *root, power: *power };
 			let domain = Domain::ChallengeCommit;
@@ -81,11 +91,11 @@ impl<T: Config> Pallet<T> {
 		Assignments::<T>::remove(who, id);
 		Self::deposit_event(Event::VerdictRevealed { who: who.clone(), round: id, verdict });
 		if round.is_complete(now) {
-			Self::close_round(id, round, now);
+			Ok(Self::close_round(id, round, now))
 		} else {
 			Rounds::<T>::insert(id, round);
+			Ok(Closed::Settled)
 		}
-		Ok(())
 	}
 
 	/// What devices' signatures are bound to.
@@ -102,5 +112,21 @@ impl<T: Config> Pallet<T> {
 			.iter_mut()
 			.find(|seat| &seat.verifier == who)
 			.ok_or(Error::<T>::NotAssigned.into())
+	}
+}
+
+/// Whether work whose answers are due within `window` milliseconds can have been measured so.
+fn is_plausible(work: &Work, measured: &Measured, window: u64) -> bool {
+	let elapsed = measured.elapsed_millis();
+	let in_time = elapsed > 0 && u64::from(elapsed) <= window;
+	match (work, measured) {
+		(Work::Cpu(_), Measured::Cpu { .. }) => in_time,
+		(Work::Memory(memory), Measured::Memory { read_nanos, .. }) => {
+			let walked = memory.reads_per_lane().saturating_mul(u64::from(*read_nanos));
+			// Rounded up by less than one for each read.
+			let least = walked.saturating_sub(memory.reads_per_lane());
+			in_time && *read_nanos > 0 && least <= window.saturating_mul(1_000_000)
+		},
+		_ => false,
 	}
 }

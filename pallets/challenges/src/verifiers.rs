@@ -142,9 +142,9 @@ impl<T: Config> Pallet<T> {
 		T::Currency::transfer(&pot, who, amount, Preservation::Preserve).unwrap_or_default()
 	}
 
-	/// Enters the end of a round into a verifier's record.
-	pub(crate) fn credit(who: &T::AccountId, round: RoundId, credit: Credited) {
-		let Some(mut record) = Verifiers::<T>::get(who) else { return };
+	/// Enters the end of a round into a verifier's record. Returns what it was fined.
+	pub(crate) fn credit(who: &T::AccountId, round: RoundId, credit: Credited) -> Balance {
+		let Some(mut record) = Verifiers::<T>::get(who) else { return 0 };
 		let history = &mut record.history;
 		let (counter, fine) = match credit {
 			Credited::Agreed { fee } => {
@@ -155,17 +155,22 @@ impl<T: Config> Pallet<T> {
 			Credited::Differed => (&mut history.differed, 0),
 			Credited::Missed { fine } => (&mut history.missed, fine),
 			Credited::Unrevealed { fine } => (&mut history.unrevealed, fine),
+			Credited::Fooled { fine } => (&mut history.fooled, fine),
 		};
 		*counter = counter.saturating_add(1);
-		if fine > 0 {
-			Self::penalise(who, &mut record, round, fine);
-		}
+		let fined = if fine > 0 { Self::penalise(who, &mut record, round, fine) } else { 0 };
 		Verifiers::<T>::insert(who, record);
+		fined
 	}
 
 	/// Takes up to `penalty` of its bond, and lets it take no more rounds when less than half of what
-	/// it bonded is left.
-	fn penalise(who: &T::AccountId, record: &mut VerifierRecord, round: RoundId, penalty: Balance) {
+	/// it bonded is left. Returns what was taken.
+	fn penalise(
+		who: &T::AccountId,
+		record: &mut VerifierRecord,
+		round: RoundId,
+		penalty: Balance,
+	) -> Balance {
 		let reason = HoldReason::VerifierBond.into();
 		let (credit, missing) = T::Currency::slash(&reason, who, penalty.min(record.bond));
 		if missing > 0 {
@@ -179,6 +184,7 @@ impl<T: Config> Pallet<T> {
 		if record.retired_at.is_none() && record.bond < record.bonded.div_ceil(2) {
 			Self::retire(who, record);
 		}
+		amount
 	}
 
 	/// The record of a verifier that takes assignments.
@@ -206,6 +212,11 @@ pub(crate) enum Credited {
 	},
 	/// It kept its verdict to itself.
 	Unrevealed {
+		/// What that costs.
+		fine: Balance,
+	},
+	/// It passed a planted answer.
+	Fooled {
 		/// What that costs.
 		fine: Balance,
 	},

@@ -24,7 +24,9 @@ pub(crate) struct Candidate<AccountId> {
 	pub(crate) tier: Option<Tier>,
 	pub(crate) availability: Option<Ppm>,
 	pub(crate) fresh: bool,
-	pub(crate) performance: Option<Performance>,
+	pub(crate) performance: Performance,
+	/// Whether its memory is being measured.
+	pub(crate) is_memory_busy: bool,
 	pub(crate) power: Result<MilliWatts, QuoteError>,
 }
 
@@ -81,6 +83,7 @@ impl<T: Config> Pallet<T> {
 			availability: T::Availability::availability(device, now),
 			fresh: T::Availability::is_fresh(device, now),
 			performance: T::Performance::performance(device, now),
+			is_memory_busy: T::Performance::is_memory_busy(device),
 			power: T::Energy::wall_power(device, LANES_PER_LEASE),
 		})
 	}
@@ -96,7 +99,7 @@ impl<T: Config> Pallet<T> {
 		if candidate.info.status != DeviceStatus::Active {
 			return Err(RefusalReason::NotActive);
 		}
-		if load.busy {
+		if load.busy || candidate.is_memory_busy {
 			return Err(RefusalReason::Busy);
 		}
 		let unknown_site = RefusalReason::NoQuote { error: QuoteError::UnknownDevice };
@@ -114,13 +117,16 @@ impl<T: Config> Pallet<T> {
 		}
 		let speed = candidate
 			.performance
+			.cpu
 			.map(|score| score.steps_per_second_per_lane)
 			.filter(|speed| *speed > 0)
 			.ok_or(RefusalReason::Performance { has: None })?;
 		if speed < spec.min_steps_per_second {
 			return Err(RefusalReason::Performance { has: Some(speed) });
 		}
-		let has_mib = candidate.info.memory_mib;
+		// What it offered when it was measured, and offers still.
+		let shown = candidate.performance.memory.map_or(0, |score| score.offered_mib);
+		let has_mib = shown.min(candidate.info.memory_mib);
 		if has_mib < spec.max_memory_mib {
 			return Err(RefusalReason::Memory { has_mib });
 		}

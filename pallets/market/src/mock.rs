@@ -4,7 +4,7 @@
 use crate as pallet_market;
 use alloc::collections::BTreeMap;
 use armature_primitives::{
-	device::{DeviceInfo, DeviceStatus, Performance, SiteInfo, Tier},
+	device::{CpuScore, DeviceInfo, DeviceStatus, MemoryScore, Performance, SiteInfo, Tier},
 	ed25519,
 	energy::{BreakEven, CurrencyCode, Placement, QuoteError},
 	lease::NewLease,
@@ -67,6 +67,10 @@ pub struct Machine {
 	pub site: SiteId,
 	pub status: DeviceStatus,
 	pub memory_mib: u32,
+	/// What it has shown of that.
+	pub shown_mib: Option<u32>,
+	/// Whether its memory is being measured.
+	pub memory_busy: bool,
 	pub tier: Option<Tier>,
 	pub availability: Option<Ppm>,
 	pub fresh: bool,
@@ -83,6 +87,8 @@ impl Default for Machine {
 			site: SiteId(1),
 			status: DeviceStatus::Active,
 			memory_mib: 1_024,
+			shown_mib: Some(1_024),
+			memory_busy: false,
 			tier: Some(Tier::T1),
 			availability: Some(Ppm(900_000)),
 			fresh: true,
@@ -165,12 +171,25 @@ impl AvailabilityInspect for World {
 	}
 }
 impl PerformanceInspect for World {
-	fn performance(device: DeviceId, now: Moment) -> Option<Performance> {
-		known(device)?.speed.map(|steps_per_second_per_lane| Performance {
+	fn performance(device: DeviceId, now: Moment) -> Performance {
+		let Some(one) = known(device) else { return Performance::default() };
+		let cpu = one.speed.map(|steps_per_second_per_lane| CpuScore {
 			steps_per_second_per_lane,
 			lanes: 8,
 			measured_at: now,
-		})
+		});
+		let memory = one.shown_mib.map(|offered_mib| MemoryScore {
+			offered_mib,
+			filled_mib: offered_mib,
+			fill_mib_per_second: 1_000,
+			read_nanos: 500,
+			measured_at: now,
+		});
+		Performance { cpu, memory }
+	}
+
+	fn is_memory_busy(device: DeviceId) -> bool {
+		known(device).is_some_and(|one| one.memory_busy)
 	}
 }
 impl EnergyInspect for World {
@@ -269,7 +288,12 @@ impl armature_primitives::traits::BenchmarkDevices<AccountId> for BenchHelper {
 		Boxes::mutate(|all| {
 			all.insert(
 				id,
-				Machine { memory_mib: 16_384, speed: Some(1_000_000), ..Machine::default() },
+				Machine {
+					memory_mib: 16_384,
+					shown_mib: Some(16_384),
+					speed: Some(1_000_000),
+					..Machine::default()
+				},
 			)
 		});
 		id

@@ -75,6 +75,7 @@ impl pallet_challenges::Config for Runtime {
 	type AdminOrigin = Admin;
 	#[cfg(feature = "runtime-benchmarks")]
 	type BenchmarkHelper = crate::benches::Helper;
+	type Busy = Leases;
 	type Clock = Timestamp;
 	type Currency = Balances;
 	type Devices = Devices;

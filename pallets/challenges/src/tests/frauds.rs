@@ -2,13 +2,19 @@
 
 use crate::{mock::*, *};
 use armature_primitives::{
-	challenge::{ChallengeCommit, ChallengeTask},
+	challenge::{ChallengeCommit, ChallengeTask, WorkKind},
 	device::DeviceStatus,
 	DeviceId, Ppm, RoundId, H256,
 };
-use armature_verifier::challenge::{
-	fraud::{FraudProof, SignedCommit},
-	run_lane, task_hash, State, Transcript,
+use armature_verifier::{
+	challenge::{
+		block::BLOCK_LEN,
+		fill::{first_block, open_fill, LaneKey, OpenedBlock},
+		fraud::{FraudProof, SignedCommit},
+		memory::{memory_key, sizes},
+		run_lane, task_hash, State, Transcript,
+	},
+	merkle::Tree,
 };
 use frame_support::{
 	assert_noop, assert_ok,
@@ -28,7 +34,7 @@ const WRONG: u32 = 3;
 /// The lanes of a task, with segment [`WRONG`] of lane 0 made up.
 fn transcript(task: &ChallengeTask) -> Transcript {
 	let mut states = Vec::new();
-	for lane in 0..task.cpu.lanes {
+	for lane in 0..task.cpu().unwrap().lanes {
 		let run = run_lane(task, lane, |_, state| {
 			states.push(state);
 			ControlFlow::Continue(())
@@ -55,6 +61,21 @@ fn segment(round: &RoundOf<Test>, segment: u32) -> FraudProof {
 fn equivocation(round: &RoundOf<Test>) -> FraudProof {
 	let [first, second] = [1, 2].map(|root| signed(round, H256([root; 32])));
 	FraudProof::Equivocation { first, second }
+}
+
+/// A proof about a block of memory that is nothing but one byte; only the first block of all is filled
+/// rightly.
+fn block(round: &RoundOf<Test>, position: u32) -> FraudProof {
+	let (fill, _) = sizes(round.task.memory().expect("a round of memory"));
+	let key = memory_key(&round.task.seed, round.task.device, &fill);
+	let mut blocks = vec![[5u8; BLOCK_LEN]; fill.count().unwrap() as usize];
+	blocks[0] = first_block(&LaneKey::new(&key, 0)).to_bytes();
+	let tree = Tree::new(&blocks).unwrap();
+	let opening = open_fill(&fill, position, |position| {
+		let path = tree.prove(position)?.into_inner().try_into().ok()?;
+		Some(OpenedBlock { bytes: blocks[position as usize], path })
+	});
+	FraudProof::Block { signed: signed(round, tree.root()), opening: Box::new(opening.unwrap()) }
 }
 
 /// In a storage layer, as in a block.
@@ -97,10 +118,53 @@ fn fault_should_cost_the_device_and_pay_its_proof() {
 		assert_eq!(Balances::balance(&PROVER), FUNDS + 20);
 		assert_eq!(Balances::balance(&POT), POT_FUNDS - 20);
 		assert!(nothing_held(PROVER));
-		assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
+		assert!(!Performances::<Test>::contains_key(DeviceId(0)));
 		assert!(!Enrolments::<Test>::contains_key(DeviceId(0)));
 		let again = refused(PROVER, id, segment(&round, WRONG));
 		assert_eq!(again, Error::<Test>::FraudKnown.into());
+	});
+}
+
+#[test]
+fn wrong_block_should_cost_what_a_wrong_segment_does() {
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
+		DeviceTable::mutate(|table| table.get_mut(&DeviceId(0)).unwrap().0.memory_mib = 1);
+		open_first_round(0);
+		settle(0, pass(1_000));
+		let round = surprise_with(0, WorkKind::Memory);
+		let id = round.task.round;
+		let done = prove(PROVER, id, block(&round, 0)).unwrap();
+		assert_eq!(done.pays_fee, Pays::Yes);
+		let amount = DISPUTE_BOND;
+		assert_eq!(last_event(), Event::FraudRefuted { who: PROVER, round: id, amount });
+		let done = prove(PROVER, id, block(&round, 77)).unwrap();
+		assert_eq!(done.pays_fee, Pays::No);
+		assert_eq!(done.actual_weight, Some(<Test as Config>::WeightInfo::prove_wrong_block()));
+		assert_eq!(SlashLog::get(), vec![(DeviceId(0), Ppm(20_000))]);
+		let again = refused(PROVER, id, block(&round, 78));
+		assert_eq!(again, Error::<Test>::FraudKnown.into());
+		// It fails the round, whatever is said.
+		settle(0, pass(1_000));
+		let failed = EndedRounds::<Test>::get(id).unwrap();
+		assert!(failed.is_failed && failed.proved.fault);
+	});
+}
+
+#[test]
+fn proofs_of_another_kind_should_be_refused() {
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
+		DeviceTable::mutate(|table| table.get_mut(&DeviceId(0)).unwrap().0.memory_mib = 1);
+		let lanes = open_first_round(0);
+		settle(0, pass(1_000));
+		let memory = surprise_with(0, WorkKind::Memory);
+		let FraudProof::Block { opening, .. } = block(&memory, 77) else { unreachable!() };
+		let proof = FraudProof::Block { signed: signed(&lanes, ROOT), opening };
+		let error = refused(PROVER, lanes.task.round, proof);
+		assert_eq!(error, Error::<Test>::ProofNotOpened.into());
+		let FraudProof::Segment { opening, .. } = segment(&lanes, WRONG) else { unreachable!() };
+		let proof = FraudProof::Segment { signed: signed(&memory, ROOT), opening };
+		let error = refused(PROVER, memory.task.round, proof);
+		assert_eq!(error, Error::<Test>::ProofNotOpened.into());
 	});
 }
 
@@ -209,7 +273,7 @@ fn proof_should_fail_a_round_that_is_open() {
 		judge(&round, &[ok, FAILED, ok]);
 		let outcome = RoundOutcome::Failed { failed: 1, posted: 3 };
 		assert!(events().contains(&Event::RoundClosed { round: id, device: DeviceId(0), outcome }));
-		assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
+		assert!(!Performances::<Test>::contains_key(DeviceId(0)));
 		assert!(PowerLog::get().is_empty());
 		// Verifiers that drew other segments have done their work.
 		assert_eq!(TotalEarned::<Test>::get(), 3 * FEE);

@@ -11,6 +11,7 @@ use armature_primitives::{
 use armature_verifier::challenge::{
 	fraud::{FraudProof, SignedCommit},
 	task_hash,
+	verdict::planted_hash,
 };
 use frame_support::traits::{
 	fungible::{Inspect as _, Mutate as _},
@@ -19,6 +20,9 @@ use frame_support::traits::{
 use proptest::prelude::*;
 
 const DEVICES: u32 = 5;
+
+/// What devices plant, and sometimes answer with.
+const PLANT: H256 = H256([9; 32]);
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -35,6 +39,13 @@ enum Op {
 	/// It seals and reveals for one round id, seated or not.
 	PostOne(u64, u64),
 	Claim(u64),
+	/// Maintenance begins, or ends.
+	Maintain(u32, bool),
+	Plant(u32),
+	/// A planted answer of a round is shown.
+	Show(u64),
+	/// A lease begins, or ends.
+	Lease(u32),
 	/// Somebody proves two roots, if the device signed them.
 	Prove(u64, u64, bool),
 	/// The protocol earns or spends.
@@ -60,6 +71,10 @@ fn op() -> impl Strategy<Value = Op> {
 		8 => (who.clone(), any::<bool>()).prop_map(|(who, one)| Op::Reveal(who, one)),
 		1 => (who.clone(), 0u64..30).prop_map(|(who, id)| Op::PostOne(who, id)),
 		2 => who.clone().prop_map(Op::Claim),
+		3 => (device.clone(), any::<bool>()).prop_map(|(d, on)| Op::Maintain(d, on)),
+		2 => device.clone().prop_map(Op::Plant),
+		2 => (0u64..30).prop_map(Op::Show),
+		1 => device.clone().prop_map(Op::Lease),
 		1 => (who, 0u64..30, any::<bool>()).prop_map(|(who, id, real)| Op::Prove(who, id, real)),
 		1 => (0u64..2_000_000).prop_map(Op::Pot),
 		6 => (1u64..8).prop_map(Op::Blocks),
@@ -87,7 +102,8 @@ fn opinion(who: u64, id: RoundId) -> Verdict {
 	let round = Rounds::<Test>::get(id).expect("it is assigned");
 	match (who + id.0) % 5 {
 		0 => FAILED,
-		1 if id.0.is_multiple_of(3) => passed_under(&round, 1_000, H256([9; 32])),
+		1 if id.0.is_multiple_of(3) => passed_under(&round, 1_000, PLANT),
+		_ if id.0 % 7 == 1 => passed_under(&round, 1_000, PLANT),
 		_ => passed(&round, 1_000 + 100 * who as u32, 80),
 	}
 }
@@ -105,6 +121,10 @@ fn any_round(task: armature_primitives::challenge::ChallengeTask) -> RoundOf<Tes
 		seats: Default::default(),
 		opened_at: 0,
 		reveal_until: 0,
+		owner: None,
+		opened_in: 0,
+		is_asked: false,
+		offer: Offer { lanes: 1, memory_mib: 0 },
 		proved: Proved::default(),
 	}
 }
@@ -151,6 +171,26 @@ fn apply(op: Op) {
 			}
 		},
 		Op::Claim(who) => drop(call(who, Call::claim_earnings {})),
+		Op::Maintain(d, true) => {
+			call(OPERATOR, Call::start_maintenance { device: DeviceId(d) });
+		},
+		Op::Maintain(d, false) => {
+			call(OPERATOR, Call::end_maintenance { device: DeviceId(d) });
+		},
+		Op::Plant(d) => {
+			let device = DeviceId(d);
+			let hash = planted_hash(device, &PLANT, &H256::zero());
+			call(OPERATOR, Call::plant_answer { device, hash });
+		},
+		Op::Show(id) => {
+			let (round, root, salt) = (RoundId(id), PLANT, H256::zero());
+			call(OPERATOR, Call::show_planted { round, root, salt });
+		},
+		Op::Lease(d) => Leased::mutate(|leased| {
+			if !leased.remove(&DeviceId(d)) {
+				leased.insert(DeviceId(d));
+			}
+		}),
 		Op::Prove(who, id, real) => {
 			let Some(task) = task_of(RoundId(id)) else { return };
 			let sign = |root: u8| {
@@ -187,6 +227,8 @@ fn apply(op: Op) {
 			parameters.dispute_millis = 1 + u64::from(ppm % 400_000);
 			parameters.reveal_millis = 1 + u64::from(ppm % 60_000);
 			parameters.committee = 1 + (ppm % 5) as u8;
+			parameters.memory_part = Ppm(ppm);
+			parameters.verifier_unbonding_millis = 1_000_000;
 			let valid = parameters.validate();
 			let call = RuntimeCall::Challenges(Call::set_parameters { parameters });
 			assert_eq!(call.dispatch_bypass_filter(RuntimeOrigin::root()).is_ok(), valid);

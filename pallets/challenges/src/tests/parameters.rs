@@ -52,8 +52,14 @@ fn each_bound_should_be_checked_on_both_sides() {
 	assert!(!ok(&|p| p.reveal_millis = 0));
 	assert!(ok(&|p| p.dispute_millis = 1));
 	assert!(!ok(&|p| p.dispute_millis = 0));
-	assert!(ok(&|p| p.dispute_millis = MAX_DISPUTE_MILLIS));
-	assert!(!ok(&|p| p.dispute_millis = MAX_DISPUTE_MILLIS + 1));
+	let dispute = |millis: u64| {
+		move |p: &mut Parameters| {
+			p.dispute_millis = millis;
+			p.verifier_unbonding_millis = u64::MAX;
+		}
+	};
+	assert!(ok(&dispute(MAX_DISPUTE_MILLIS)));
+	assert!(!ok(&dispute(MAX_DISPUTE_MILLIS + 1)));
 	assert!(ok(&|p| p.dispute_bond = 1));
 	assert!(!ok(&|p| p.dispute_bond = 0));
 	assert!(ok(&|p| p.verdict_penalty = p.verdict_fee));
@@ -61,6 +67,26 @@ fn each_bound_should_be_checked_on_both_sides() {
 	assert!(ok(&|p| p.verdict_penalty = BOND / 10));
 	assert!(!ok(&|p| p.verdict_penalty = BOND / 10 + 1));
 	assert!(ok(&|p| (p.verdict_fee, p.verdict_penalty, p.fraud_reward) = (0, 0, 0)));
+	assert!(ok(&|p| p.memory_part = Ppm(0)));
+	assert!(ok(&|p| p.memory_part = Ppm(1_000_000)));
+	assert!(!ok(&|p| p.memory_part = Ppm(1_000_001)));
+	assert!(ok(&|p| p.memory_share = Ppm(1)));
+	assert!(!ok(&|p| p.memory_share = Ppm(0)));
+	assert!(ok(&|p| p.memory_share = Ppm(1_000_000)));
+	assert!(!ok(&|p| p.memory_share = Ppm(1_000_001)));
+	assert!(ok(&|p| p.walk_segments = 1));
+	assert!(!ok(&|p| p.walk_segments = 0));
+	assert!(ok(&|p| p.walk_segments = 1 << 21));
+	assert!(!ok(&|p| p.walk_segments = (1 << 21) + 1));
+	assert!(ok(&|p| p.walk_reads = 16));
+	assert!(!ok(&|p| p.walk_reads = 17));
+	assert!(!ok(&|p| p.walk_reads = 0));
+	assert!(ok(&|p| p.max_read_nanos = 1));
+	assert!(!ok(&|p| p.max_read_nanos = 0));
+	assert!(ok(&|p| p.planted_interval_millis = WINDOW));
+	assert!(!ok(&|p| p.planted_interval_millis = WINDOW - 1));
+	assert!(ok(&|p| p.planted_penalty = BOND / 2));
+	assert!(!ok(&|p| p.planted_penalty = BOND / 2 + 1));
 	assert!(ok(&|p| p.committee = 1));
 	assert!(!ok(&|p| p.committee = 0));
 	assert!(ok(&|p| p.committee = 5));
@@ -71,18 +97,23 @@ fn each_bound_should_be_checked_on_both_sides() {
 		move |p: &mut Parameters| {
 			p.window_millis = window;
 			p.score_max_age_millis = window;
-			p.verifier_unbonding_millis = 2 * window;
+			p.verifier_unbonding_millis = 2 * window + DISPUTE;
 			p.reveal_millis = window;
 			p.segments = 4_000;
+			p.planted_interval_millis = window;
 		}
 	};
 	assert!(ok(&long(MAX_WINDOW_MILLIS)));
 	assert!(!ok(&long(MAX_WINDOW_MILLIS + 1)));
 	assert!(ok(&|p| p.score_max_age_millis = WINDOW));
 	assert!(!ok(&|p| p.score_max_age_millis = WINDOW - 1));
-	assert!(ok(&|p| p.verifier_unbonding_millis = WINDOW + REVEAL));
-	assert!(!ok(&|p| p.verifier_unbonding_millis = WINDOW + REVEAL - 1));
-	assert!(ok(&|p| (p.verifier_bond, p.verdict_fee, p.verdict_penalty) = (1, 0, 0)));
+	assert!(ok(&|p| p.verifier_unbonding_millis = WINDOW + REVEAL + DISPUTE));
+	assert!(!ok(&|p| p.verifier_unbonding_millis = WINDOW + REVEAL + DISPUTE - 1));
+	assert!(ok(&|p| p.planted_lead_blocks = 3));
+	assert!(!ok(&|p| p.planted_lead_blocks = 2));
+	assert!(ok(
+		&|p| (p.verifier_bond, p.verdict_fee, p.verdict_penalty, p.planted_penalty) = (1, 0, 0, 0)
+	));
 	assert!(!ok(&|p| p.verifier_bond = 0));
 	assert!(ok(&|p| p.segments = 4_096));
 	assert!(!ok(&|p| p.segments = 4_097));

@@ -9,10 +9,14 @@ fn share(owner: u64) -> u32 {
 }
 
 #[test]
-fn share_should_begin_at_the_most_and_fall_with_passed_rounds() {
+fn share_should_begin_at_the_most_and_fall_with_surprises_that_are_passed() {
 	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
 		open_first_round(0);
 		assert_eq!(share(provider(0)), 500_000);
+		settle(0, pass(1_000));
+		// It had asked for that one.
+		assert_eq!(share(provider(0)), 500_000);
+		surprise(0);
 		settle(0, pass(1_000));
 		assert_eq!(share(provider(0)), 500_000 - 31_250);
 		for _ in 0..60 {
@@ -54,7 +58,9 @@ fn device_should_move_the_share_by_what_it_is_of_all() {
 #[test]
 fn single_verdicts_and_void_rounds_should_not_move_it() {
 	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
-		let round = open_first_round(0);
+		open_first_round(0);
+		settle(0, pass(1_000));
+		let round = surprise(0);
 		Challenges::change_owner(&provider(0), |owner| owner.share = Ppm(160_000));
 		let ok = passed(&round, 1_000, 80);
 		judge(&round, &[ok, FAILED, ok]);

@@ -2,8 +2,8 @@
 
 use crate::{mock::*, *};
 use armature_primitives::{
-	challenge::{Assignment, AssignmentPhase, ChallengeFailure, Verdict},
-	device::Performance,
+	challenge::{Assignment, AssignmentPhase, ChallengeFailure, Measured, Verdict},
+	device::{CpuScore, Performance},
 	telemetry::{PowerReading, PowerSource},
 	DeviceId, MilliWatts, Ppm, RoundId, H256,
 };
@@ -30,21 +30,21 @@ fn round_should_close_with_its_last_verdict() {
 		let revealed = Event::VerdictRevealed { who: who[0], round: id, verdict: quick };
 		assert_eq!(last_event(), revealed);
 		assert_ok!(reveal_one(who[1], id, FAILED));
-		assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
+		assert!(!Performances::<Test>::contains_key(DeviceId(0)));
 		System::reset_events();
 		assert_ok!(reveal_one(who[2], id, slow));
 
 		// Two passed: the slower time and the higher power stand. 800 steps in 5 s.
-		let performance =
-			Performance { steps_per_second_per_lane: 160, lanes: 4, measured_at: Now::get() };
-		assert_eq!(Performances::<Test>::get(DeviceId(0)), Some(performance));
-		assert_eq!(Challenges::performance_of(DeviceId(0)), Some(performance));
+		let score = CpuScore { steps_per_second_per_lane: 160, lanes: 4, measured_at: Now::get() };
+		let performance = Performance { cpu: Some(score), memory: None };
+		assert_eq!(Performances::<Test>::get(DeviceId(0)), performance);
+		assert_eq!(Challenges::performance_of(DeviceId(0)), performance);
 		let log = PowerLog::get();
 		assert_eq!(log.len(), 1);
 		assert_eq!(log[0].0, DeviceId(0));
 		assert_eq!((log[0].1.idle, log[0].1.loaded), (MilliWatts(22), MilliWatts(90)));
 		assert_eq!((log[0].1.source, log[0].1.error), (PowerSource::BoardSensor, Ppm(50_000)));
-		let outcome = RoundOutcome::Passed { performance };
+		let outcome = RoundOutcome::Passed { measured: Measured::Cpu { elapsed_millis: 5_000 } };
 		assert_eq!(
 			events()[1..],
 			[
@@ -151,7 +151,7 @@ fn failed_round_should_take_the_score_and_be_counted() {
 				outcome: RoundOutcome::Failed { failed: 3, posted: 3 },
 			};
 			assert!(events().contains(&closed));
-			assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
+			assert!(!Performances::<Test>::contains_key(DeviceId(0)));
 			assert_eq!(u64::from(history(0).1), failures);
 		}
 		assert_eq!(PowerLog::get().len(), 1);
@@ -168,10 +168,71 @@ fn two_roots_should_fail_a_round() {
 		let other = passed_under(&round, 1_000, H256([8; 32]));
 		let ok = passed(&round, 1_000, 80);
 		judge(&round, &[ok, ok, other]);
-		assert_eq!(history(0).1, 1);
-		assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
+		assert!(!Performances::<Test>::contains_key(DeviceId(0)));
 		// All of them did their work.
 		assert_eq!(TotalEarned::<Test>::get(), 3 * FEE);
+		// What it signed is proof enough: a tenth of 5,000.
+		assert_eq!(SlashLog::get(), vec![(DeviceId(0), Ppm(100_000))]);
+		let (round, device) = (round.task.round, DeviceId(0));
+		assert!(events().contains(&Event::TwoRootsSigned { round, device, slashed: 500 }));
+		assert!(!Enrolments::<Test>::contains_key(device));
+		assert!(EndedRounds::<Test>::get(round).unwrap().proved.equivocation);
+	});
+}
+
+#[test]
+fn two_roots_should_be_punished_in_a_round_that_ran_out_too() {
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
+		let round = open_first_round(0);
+		let id = round.task.round;
+		let who = seats(&round);
+		let verdicts = [passed(&round, 1_000, 80), passed_under(&round, 1_000, H256([8; 32]))];
+		for (who, verdict) in who.iter().zip(verdicts) {
+			assert_ok!(seal_one(*who, id, verdict));
+		}
+		assert_ok!(seal_one(who[2], id, FAILED));
+		for (who, verdict) in who.iter().zip(verdicts) {
+			assert_ok!(reveal_one(*who, id, verdict));
+		}
+		Now::set(round.reveal_until + 1);
+		// No room for what it may come to.
+		let close = <Test as Config>::WeightInfo::close_round;
+		let two_roots = <Test as Config>::WeightInfo::two_roots;
+		let base = <Test as Config>::WeightInfo::close_base().saturating_mul(2);
+		let tight = base.saturating_add(close());
+		Challenges::on_idle(System::block_number(), tight);
+		assert!(SlashLog::get().is_empty());
+		let room = tight.saturating_add(two_roots());
+		let used = Challenges::on_idle(System::block_number(), room);
+		assert_eq!(SlashLog::get().len(), 1);
+		assert!(used.all_gte(close().saturating_add(two_roots())));
+	});
+}
+
+#[test]
+fn reveals_should_cost_the_punishment_only_where_there_is_one() {
+	use frame_support::traits::UnfilteredDispatchable;
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
+		for (device, other) in [(0, ROOT), (1, H256([8; 32]))] {
+			let round = open_first_round(device);
+			let id = round.task.round;
+			let verdict = passed(&round, 1_000, 80);
+			let who = seats(&round);
+			let last = passed_under(&round, 1_000, other);
+			for (who, verdict) in who.iter().zip([verdict, verdict, last]) {
+				assert_ok!(seal_one(*who, id, verdict));
+			}
+			for who in &who[..2] {
+				assert_ok!(reveal_one(*who, id, verdict));
+			}
+			let reveals = vec![(id, last, salt(who[2]))].try_into().unwrap();
+			let call = RuntimeCall::Challenges(Call::reveal_verdicts { reveals });
+			let done = call.dispatch_bypass_filter(RuntimeOrigin::signed(who[2])).unwrap();
+			let one = <Test as Config>::WeightInfo::reveal_verdicts(1);
+			let more = <Test as Config>::WeightInfo::two_roots();
+			let expected = if other == ROOT { one } else { one.saturating_add(more) };
+			assert_eq!(done.actual_weight, Some(expected));
+		}
 	});
 }
 
@@ -233,11 +294,19 @@ fn verdict_should_be_refused_when_it_is_implausible() {
 	refused(&|round| passed(round, 0, 80));
 	refused(&|round| passed(round, WINDOW as u32 + 1, 80));
 	refused(&|round| passed(round, 1_000, 0));
+	// Another kind of work.
+	refused(&|round| {
+		let Verdict::Passed { power, root, signature, .. } = passed(round, 1_000, 80) else {
+			unreachable!()
+		};
+		let measured = Measured::Memory { fill_millis: 1_000, read_nanos: 1 };
+		Verdict::Passed { measured, power, root, signature }
+	});
 	let bent = |round: &RoundOf<Test>, change: &dyn Fn(&mut PowerReading)| {
 		let mut power = power(80);
 		change(&mut power);
 		let signature = sign(round, ROOT, power);
-		Verdict::Passed { elapsed_millis: 1_000, power, root: ROOT, signature }
+		Verdict::Passed { measured: measured(round, 1_000), power, root: ROOT, signature }
 	};
 	refused(&|round| bent(round, &|power| power.idle = MilliWatts(81)));
 	refused(&|round| bent(round, &|power| power.error = Ppm(1_000_001)));
@@ -337,7 +406,7 @@ fn round_should_close_on_idle_when_nothing_can_come_any_more() {
 		Challenges::on_idle(3, Weight::MAX);
 		assert!(!Rounds::<Test>::contains_key(id));
 		// One of three is not enough to say anything.
-		assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
+		assert!(!Performances::<Test>::contains_key(DeviceId(0)));
 		assert_eq!(history(0), (Some(Now::get()), 0));
 		assert_eq!(Assignments::<Test>::iter().count(), 0);
 		assert_eq!(OldestRound::<Test>::get(), RoundId(1));
@@ -442,7 +511,7 @@ fn outcome_should_not_depend_on_the_order_of_verdicts() {
 			let round = open_first_round(0);
 			let found = [3_000, 1_000, 2_000].map(|ms| passed(&round, ms, 80));
 			judge(&round, &order.map(|i| found[i]));
-			score = Performances::<Test>::get(DeviceId(0));
+			score = Performances::<Test>::get(DeviceId(0)).cpu;
 		});
 		score.unwrap()
 	};
@@ -457,6 +526,6 @@ fn absent_device_should_lose_its_score() {
 		settle(0, pass(1_000));
 		surprise(0);
 		settle(0, |_| Verdict::Failed { reason: ChallengeFailure::NoAnswer });
-		assert_eq!(Performances::<Test>::get(DeviceId(0)), None);
+		assert!(!Performances::<Test>::contains_key(DeviceId(0)));
 	});
 }

@@ -119,6 +119,23 @@ fn pair_should_refuse_when_memory_is_short() {
 		order(|spec| spec.max_memory_mib = 1_025),
 		Err(RefusalReason::Memory { has_mib: 1_024 })
 	);
+	// What is offered and was not shown is nothing, and neither is what was shown and is not offered.
+	let memory = |offers, shown| {
+		device(|one| {
+			one.memory_mib = offers;
+			one.shown_mib = shown;
+		})
+	};
+	let wanted = spec().max_memory_mib;
+	assert_eq!(memory(1_024, None), Err(RefusalReason::Memory { has_mib: 0 }));
+	for (offers, shown) in [(wanted, 1_024), (1_024, wanted)] {
+		assert_eq!(memory(offers, Some(shown)), Ok(300));
+	}
+	let has_mib = wanted - 1;
+	for (offers, shown) in [(has_mib, 1_024), (1_024, has_mib)] {
+		assert_eq!(memory(offers, Some(shown)), Err(RefusalReason::Memory { has_mib }));
+	}
+	assert_eq!(device(|one| one.memory_busy = true), Err(RefusalReason::Busy));
 }
 
 #[test]
