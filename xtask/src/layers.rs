@@ -15,8 +15,10 @@ fn layer(folder: &str) -> Option<&'static str> {
 		"client/sdk" => "sdk",
 		"client/cli" => "cli",
 		"services/evidence" => "evidence",
+		"services/metrics" => "metrics",
 		"services/p2p" => "p2p",
 		"services/sandbox" => "sandbox",
+		"services/wire" => "wire",
 		_ if folder.starts_with("pallets/") => "pallet",
 		_ if folder.starts_with("services/") => "service",
 		_ if folder.starts_with("tests/") => "tests",
@@ -27,16 +29,26 @@ fn layer(folder: &str) -> Option<&'static str> {
 /// The allowed edges. A layer that is not on the left may depend on none of ours.
 fn allowed(from: &str) -> &'static [&'static str] {
 	match from {
-		"economics" | "health" | "verifier" | "sandbox" => &["primitives"],
+		"economics" | "health" | "verifier" | "sandbox" | "wire" => &["primitives"],
 		"pallet" => &["primitives", "economics", "health", "verifier"],
 		"runtime" => &["pallet", "primitives", "economics", "health", "verifier"],
 		"node" => &["runtime", "primitives"],
-		// The wire carries the verifier's openings; evidence is made of its formats.
-		"p2p" | "evidence" => &["primitives", "verifier"],
+		"p2p" => &["wire", "primitives"],
+		// Evidence is made of the verifier's formats.
+		"evidence" => &["primitives", "verifier"],
 		"sdk" => &["primitives", "economics"],
-		"service" => {
-			&["sdk", "p2p", "sandbox", "evidence", "verifier", "health", "economics", "primitives"]
-		},
+		"service" => &[
+			"sdk",
+			"p2p",
+			"wire",
+			"metrics",
+			"sandbox",
+			"evidence",
+			"verifier",
+			"health",
+			"economics",
+			"primitives",
+		],
 		"cli" => {
 			&["service", "sdk", "p2p", "sandbox", "evidence", "verifier", "economics", "primitives"]
 		},
@@ -128,6 +140,20 @@ mod tests {
 		assert!(forbidden_foreign("sdk", "frame-support"));
 		assert!(forbidden_foreign("pallet", "sc-service"));
 		assert!(!forbidden_foreign("pallet", "frame-support"));
+	}
+
+	#[test]
+	fn messages_should_reach_no_transport() {
+		assert_eq!(layer("services/wire"), Some("wire"));
+		assert_eq!(allowed("wire"), ["primitives"]);
+		assert!(allowed("p2p").contains(&"wire") && allowed("service").contains(&"wire"));
+	}
+
+	#[test]
+	fn metrics_should_reach_none_of_ours_and_serve_services() {
+		assert_eq!(layer("services/metrics"), Some("metrics"));
+		assert!(allowed("metrics").is_empty());
+		assert!(allowed("service").contains(&"metrics"));
 	}
 
 	#[test]

@@ -230,6 +230,10 @@ impl Service {
 			ControlRequest::Status => Ok(ControlResponse::Status { report: self.status() }),
 			ControlRequest::StartChallenge { .. }
 			| ControlRequest::OpenSegments { .. }
+			| ControlRequest::ReserveWalk { .. }
+			| ControlRequest::Walk { .. }
+			| ControlRequest::OpenBlocks { .. }
+			| ControlRequest::OpenWalk { .. }
 			| ControlRequest::LeaseNotice { .. } => Err(Refusal::NotAssigned),
 		}
 	}

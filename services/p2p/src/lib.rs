@@ -1,4 +1,4 @@
-//! The wire protocols between agents, orchestrators and verifiers, over rust-libp2p.
+//! Carries the messages between agents, orchestrators and verifiers over rust-libp2p.
 //!
 //! Two request-response protocols, each versioned in its name: [`messages::CONTROL_PROTOCOL`] for
 //! greetings, beats, challenges and notices, and [`messages::BLOB_PROTOCOL`] for content-addressed
@@ -19,10 +19,10 @@ mod handle;
 mod identity;
 mod inbound;
 mod limit;
-pub mod messages;
 mod node;
 mod sessions;
 
+pub use armature_wire as messages;
 pub use blob::{get_blob, put_blob, BLOB_REQUEST_TIMEOUT};
 pub use error::P2pError;
 pub use handle::Handle;

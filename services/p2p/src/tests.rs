@@ -1,8 +1,8 @@
 //! Two nodes on loopback, and one raw peer that keeps no rules.
 
-mod encoding;
 mod exchange;
 mod hostile;
+mod keys;
 mod limit;
 
 use crate::{

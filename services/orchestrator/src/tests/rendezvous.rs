@@ -3,7 +3,7 @@
 use super::*;
 use armature_p2p::{Refusal, ServiceKind};
 use armature_primitives::{
-	challenge::{ChallengeTask, CpuChallenge},
+	challenge::{ChallengeTask, CpuChallenge, Work},
 	RoundId,
 };
 
@@ -127,12 +127,16 @@ async fn requests_of_other_services_should_be_refused() {
 		round: RoundId(1),
 		device: DeviceId(1),
 		seed: H256::zero(),
-		cpu: CpuChallenge { lanes: 1, segments: 1, steps_per_segment: 1 },
+		work: Work::Cpu(CpuChallenge { lanes: 1, segments: 1, steps_per_segment: 1 }),
 		deadline: 0,
 	};
 	for request in [
 		ControlRequest::StartChallenge { task },
 		ControlRequest::OpenSegments { round: RoundId(1), task: H256::zero(), segments: vec![] },
+		ControlRequest::ReserveWalk { task: H256::zero() },
+		ControlRequest::Walk { task: H256::zero(), key: H256::zero() },
+		ControlRequest::OpenBlocks { task: H256::zero(), positions: vec![] },
+		ControlRequest::OpenWalk { task: H256::zero(), key: H256::zero(), segments: vec![] },
 		ControlRequest::LeaseNotice { lease: LeaseId(1) },
 	] {
 		assert_eq!(client.ask(request).await, refused(Refusal::NotAssigned));

@@ -1,13 +1,14 @@
 //! Well-behaved peers.
 
-use super::{
-	address, config,
-	encoding::{blob_requests, blob_responses, control_requests, control_responses},
-	pair, serve, WAIT,
-};
+use super::{address, config, pair, serve, WAIT};
 use crate::{
-	get_blob, messages::MAX_CHUNK_LEN, put_blob, BlobRequest, BlobResponse, ControlRequest,
-	ControlResponse, InboundRequest, Node, P2pError, PutAuth, Refusal,
+	get_blob,
+	messages::{
+		testing::{blob_requests, blob_responses, control_requests, control_responses},
+		MAX_CHUNK_LEN,
+	},
+	put_blob, BlobRequest, BlobResponse, ControlRequest, ControlResponse, InboundRequest, Node,
+	P2pError, PutAuth, Refusal,
 };
 use armature_primitives::{LeaseId, RoundId, H256};
 use std::{
@@ -20,10 +21,11 @@ use std::{
 async fn every_control_message_should_arrive_as_it_was_sent() {
 	let (client, peer, _server, mut inbound) = pair(config(1), config(2)).await;
 	let me = client.peer_id();
-	// More responses than requests: repeat a request for the rest.
-	let responses = control_responses();
-	let requests: Vec<_> = control_requests().into_iter().cycle().take(responses.len()).collect();
-	for (request, response) in requests.into_iter().zip(responses) {
+	// Whichever are fewer are repeated for the rest of the others.
+	let (requests, responses) = (control_requests(), control_responses());
+	let count = requests.len().max(responses.len());
+	let exchanges = requests.into_iter().cycle().zip(responses.into_iter().cycle());
+	for (request, response) in exchanges.take(count) {
 		let (sent, answer) = (request.clone(), response.clone());
 		let exchange = client.control(peer, request, WAIT);
 		let answering = async {
