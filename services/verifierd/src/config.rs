@@ -1,10 +1,14 @@
 //! Settings, their defaults and their bounds.
 
 use crate::error::Error;
-use armature_p2p::{messages::MAX_SEGMENTS, RateLimit};
+use armature_p2p::{
+	messages::{MAX_BLOCKS, MAX_SEGMENTS},
+	RateLimit,
+};
 use serde::{Deserialize, Serialize};
 use std::{
 	fs,
+	net::SocketAddr,
 	path::{Path, PathBuf},
 	time::Duration,
 };
@@ -14,6 +18,9 @@ const MAX_CONFIG_LEN: u64 = 64 * 1024;
 
 /// The chain's bound on verdicts in one call.
 const MAX_BATCH: usize = 32;
+
+/// The most blocks of memory that are looked at: those of ten requests.
+const MAX_MEMORY_SAMPLES: usize = 10 * MAX_BLOCKS;
 
 /// Evidence that is gone before anyone could look at it is of no use.
 const MIN_EVIDENCE_MILLIS: u64 = 3_600_000;
@@ -41,6 +48,9 @@ pub struct Config {
 	/// Renewals of attestations.
 	#[serde(default)]
 	pub renewals: RenewalConfig,
+	/// Metrics.
+	#[serde(default)]
+	pub metrics: MetricsConfig,
 }
 
 /// Limits on peers.
@@ -70,9 +80,22 @@ pub struct ChallengeConfig {
 	pub poll_millis: u64,
 	/// Segments that a device must open. If a share f is wrong, a lie passes with (1 - f)^samples.
 	pub samples: u32,
-	/// Rounds judged at once.
+	/// Blocks of filled memory that a device must open. They are drawn once a round, so if a share f is
+	/// wrong, a lie passes with (1 - f)^memory_samples. As many segments of its walk are looked at, but no
+	/// more than fit one response: 12 of eight reads. A device has three walks, each with a draw of its
+	/// own, and may lose one after it saw what is drawn: if a share f of them is wrong and n segments are
+	/// looked at, a lie passes with 1 - (1 - (1 - f)^n)^3, at most three times (1 - f)^n.
+	pub memory_samples: u32,
+	/// Rounds whose openings are fetched and checked, or whose device walks over its memory, at once. A
+	/// round that waits for its device to commit, or for others to walk, takes no place. Where all are
+	/// taken a device's turn to walk is let go, and may not come again: rounds of memory then get no
+	/// verdict.
 	pub max_concurrent: usize,
-	/// Segments are re-run for so many rounds at once.
+	/// How long a device may take to walk and to send its openings before its place goes to the next in
+	/// line. It is asked again when it is its turn; a walk that was not opened by then is lost. Walks
+	/// take seconds: below 10000 honest devices may lose theirs.
+	pub opening_millis: u64,
+	/// Openings are checked for so many rounds at once.
 	pub max_checks: usize,
 	/// A round is judged this long before its deadline at the latest, so that the seal of its verdict
 	/// arrives.
@@ -86,10 +109,11 @@ pub struct ChallengeConfig {
 	/// posting margin is over.
 	pub repost_millis: u64,
 	/// What a device signed and opened in a round is kept for this time: as long as a fraud in it can
-	/// be proved (a day, from the round's end), and a little longer.
+	/// be proved (a day, from the round's end), and a little longer. Of memory nothing is kept that was
+	/// opened.
 	pub evidence_millis: u64,
-	/// Whether a segment that was found to be wrong is proved to the chain, which slashes the device.
-	/// Pays a reward; a proof of a segment that is right costs its bond.
+	/// Whether a segment or a block that was found to be wrong, or that a device signed two roots, is
+	/// proved to the chain, which slashes the device. Pays a reward; a proof of what is right costs its bond.
 	pub prove_frauds: bool,
 }
 
@@ -117,6 +141,16 @@ pub struct RenewalConfig {
 	pub poll_millis: u64,
 }
 
+/// What others can read of this verifier's work.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+	/// Address and port, on loopback, where Prometheus finds `/metrics`, such as `127.0.0.1:9702`. Without
+	/// one nothing is served. They tell what was found before it is revealed, so they are for this machine
+	/// alone.
+	pub listen: Option<SocketAddr>,
+}
+
 fn default_listen() -> Vec<String> {
 	vec!["/ip4/0.0.0.0/tcp/30500".into(), "/ip4/0.0.0.0/udp/30500/quic-v1".into()]
 }
@@ -139,7 +173,9 @@ impl Default for ChallengeConfig {
 		Self {
 			poll_millis: 500,
 			samples: 30,
+			memory_samples: 24,
 			max_concurrent: 256,
+			opening_millis: 60_000,
 			max_checks: 1,
 			posting_margin_millis: 15_000,
 			batch: 16,
@@ -180,6 +216,7 @@ impl Config {
 			challenges: ChallengeConfig::default(),
 			disputes: DisputeConfig::default(),
 			renewals: RenewalConfig::default(),
+			metrics: MetricsConfig::default(),
 		}
 	}
 
@@ -221,6 +258,13 @@ impl Config {
 		check(challenges.poll_millis > 0, "challenges.poll_millis", "is 0")?;
 		let samples = usize::try_from(challenges.samples).unwrap_or(usize::MAX);
 		check((1..=MAX_SEGMENTS).contains(&samples), "challenges.samples", "is not from 1 to 160")?;
+		let samples = usize::try_from(challenges.memory_samples).unwrap_or(usize::MAX);
+		check(
+			(1..=MAX_MEMORY_SAMPLES).contains(&samples),
+			"challenges.memory_samples",
+			"is not from 1 to 140",
+		)?;
+		check(challenges.opening_millis > 0, "challenges.opening_millis", "is 0")?;
 		check(challenges.max_concurrent > 0, "challenges.max_concurrent", "is 0")?;
 		check(challenges.max_checks > 0, "challenges.max_checks", "is 0")?;
 		let is_batch = (1..=MAX_BATCH).contains(&challenges.batch);
@@ -269,6 +313,25 @@ mod tests {
 		};
 		assert_eq!(named(|_| {}), None);
 		assert_eq!(named(|config| config.batch = 32), None);
+		let bounds: [(fn(&mut ChallengeConfig, u32), u32, &str); 2] = [
+			(|config, count| config.samples = count, 160, "challenges.samples"),
+			(|config, count| config.memory_samples = count, 140, "challenges.memory_samples"),
+		];
+		for (set, most, name) in bounds {
+			let found = |count| {
+				let mut config = Config::new(PathBuf::from("data"));
+				set(&mut config.challenges, count);
+				match config.validate() {
+					Err(Error::Setting { name, reason }) => {
+						assert!(reason.contains(&most.to_string()), "{reason}");
+						Some(name)
+					},
+					_ => None,
+				}
+			};
+			assert_eq!([0, 1, most, most + 1].map(found), [Some(name), None, None, Some(name)]);
+		}
+		assert_eq!(named(|config| config.opening_millis = 0), Some("challenges.opening_millis"));
 		let changes: [fn(&mut ChallengeConfig); 2] =
 			[|config| config.batch = 0, |config| config.batch = 33];
 		for change in changes {
@@ -279,5 +342,20 @@ mod tests {
 		assert_eq!(named(|config| config.repost_millis = 14_999), None);
 		let forgets = |config: &mut ChallengeConfig| config.evidence_millis = 3_599_999;
 		assert_eq!(named(forgets), Some("challenges.evidence_millis"));
+	}
+
+	#[test]
+	fn metrics_should_be_off_unless_an_address_is_named() {
+		let parsed = |metrics: &str| {
+			let text = format!("data_dir = \"a\"\nidentity_file = \"b\"\n{metrics}");
+			toml::from_str::<Config>(&text).map(|config| config.metrics.listen)
+		};
+		assert_eq!(parsed(""), Ok(None));
+		assert_eq!(parsed("[metrics]\n"), Ok(None));
+		let listen = "127.0.0.1:9702".parse().ok();
+		assert_eq!(parsed("[metrics]\nlisten = \"127.0.0.1:9702\"\n"), Ok(listen));
+		for wrong in ["listen = \"9702\"", "listen = \"localhost:9702\"", "port = 9702"] {
+			assert!(parsed(&format!("[metrics]\n{wrong}\n")).is_err(), "{wrong}");
+		}
 	}
 }

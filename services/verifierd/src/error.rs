@@ -1,6 +1,7 @@
 //! Why a verifier cannot start.
 
 use crate::journal::JournalError;
+use armature_metrics::MetricsError;
 use armature_p2p::{IdentityError, P2pError};
 use armature_sandbox::SandboxError;
 use std::path::PathBuf;
@@ -49,6 +50,9 @@ pub enum Error {
 	/// The network node could not be started.
 	#[error("starting the network node")]
 	P2p(#[from] P2pError),
+	/// Metrics cannot be served.
+	#[error("serving metrics")]
+	Metrics(#[from] MetricsError),
 	/// The start was interrupted.
 	#[error("opening the journal was interrupted")]
 	Interrupted(#[source] tokio::task::JoinError),

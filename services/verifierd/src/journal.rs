@@ -76,8 +76,10 @@ pub(crate) struct OpenProof {
 /// What a device signed and opened in a round.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub(crate) struct Evidence {
+	/// Its first commitment.
 	pub(crate) signed: SignedCommit,
-	/// As they came, whatever they are; empty if none came.
+	/// As they came, whatever they are; empty if none came. Of a memory round always empty: 400 kB and
+	/// more each would fill the disk, and a block that is wrong is in its proof.
 	pub(crate) openings: Vec<u8>,
 }
 
@@ -87,7 +89,7 @@ pub(crate) struct Judged {
 	pub(crate) sealed: Sealed,
 	/// `None` without a commitment that the device signed.
 	pub(crate) evidence: Option<Evidence>,
-	/// To be posted: a segment is wrong.
+	/// To be posted: a segment or a block is wrong, or two roots were signed.
 	pub(crate) proof: Option<FraudProof>,
 }
 

@@ -3,6 +3,7 @@
 use crate::{
 	chain::ChainError,
 	journal::{is_due, Journal, OpenProof, Sealed},
+	metrics::Post,
 	service::{lock, ticker, timed, unix_millis, Service, POST_TIMEOUT},
 };
 use armature_primitives::{
@@ -209,19 +210,21 @@ async fn post_single(service: Arc<Service>, step: Step, sealed: Sealed) -> Optio
 }
 
 async fn post(service: &Service, step: Step, batch: &[Sealed]) -> Result<(), ChainError> {
-	match step {
+	let (post, answer) = match step {
 		Step::Seal => {
 			let account = service.chain.account();
 			let seals: Vec<_> =
 				batch.iter().map(|sealed| (sealed.round, sealed.hash(&account))).collect();
-			timed(POST_TIMEOUT, service.chain.seal_verdicts(&seals)).await
+			(Post::Seal, timed(POST_TIMEOUT, service.chain.seal_verdicts(&seals)).await)
 		},
 		Step::Reveal => {
 			let reveals: Vec<_> =
 				batch.iter().map(|sealed| (sealed.round, sealed.verdict, sealed.salt)).collect();
-			timed(POST_TIMEOUT, service.chain.reveal_verdicts(&reveals)).await
+			(Post::Reveal, timed(POST_TIMEOUT, service.chain.reveal_verdicts(&reveals)).await)
 		},
-	}
+	};
+	service.metrics.posted(post, &answer);
+	answer
 }
 
 async fn mark_posted(service: &Service, step: Step, batch: &[Sealed]) {
@@ -313,6 +316,7 @@ async fn post_proof(
 ) -> (OpenProof, Result<(), ChainError>) {
 	let call = service.chain.prove_fraud(proof.round, &proof.proof);
 	let answer = timed(POST_TIMEOUT, call).await;
+	service.metrics.posted(Post::Fraud, &answer);
 	(proof, answer)
 }
 

@@ -1,38 +1,56 @@
 //! Judging one round.
+//!
+//! Whatever the kind of work, the device is told what to do, and its commitment, under one root, stops
+//! the clock. What it has to show after that is of the kind: see [`lanes`] and [`memory`].
+//!
+//! A round waits for its device without taking anything from others. Only what a device opens takes one
+//! of `max_concurrent` places, until it is checked, and a device that is slow to send it has to give the
+//! place back after `opening_millis` and stand in line again. A walk over memory takes the place that its
+//! segments need before it begins: a device keeps it for seconds only.
+//!
+//! Where this verifier was too busy there is no verdict. A device that says to the end that this verifier
+//! is not assigned to the round fails: who seals nothing is fined, and a device must not bring that about.
+
+mod asking;
+mod lanes;
+mod memory;
 
 use crate::{
 	chain::ChainView,
 	config::ChallengeConfig,
 	journal::{Evidence, Judged, Sealed},
-	service::{lock, timed, CHAIN_TIMEOUT},
+	metrics::Metrics,
+	service::{timed, CHAIN_TIMEOUT},
 };
-use armature_p2p::{ControlRequest, ControlResponse, Handle, P2pError, PeerId, Sessions};
+use armature_p2p::{Handle, Sessions};
 use armature_primitives::{
-	challenge::{ChallengeCommit, ChallengeFailure, ChallengeTask, Verdict},
+	challenge::{
+		ChallengeCommit, ChallengeFailure, ChallengeTask, Measured, Verdict, Work, WorkKind,
+	},
 	ed25519::Public,
-	signing::Domain,
 	DeviceId, H256,
 };
 use armature_verifier::challenge::{
-	check_opening, check_openings, check_power, checkpoints,
+	check_power, check_work,
 	fraud::{FraudProof, SignedCommit},
-	sample, task_hash, SegmentOpening,
+	task_hash, ChallengeError,
 };
-use codec::DecodeLimit;
+use asking::pause;
+use codec::{Decode, DecodeLimit};
 use rand::RngCore;
 use std::{
 	sync::{Arc, Mutex},
 	time::Duration,
 };
-use tokio::{sync::Semaphore, time::Instant};
-
-/// Pause before a device that is away, busy or was cut off is asked again.
-const RETRY_PAUSE: Duration = Duration::from_millis(250);
+use tokio::{
+	sync::{Semaphore, SemaphorePermit},
+	time::Instant,
+};
 
 /// Pause before the chain is asked again.
 const CHAIN_PAUSE: Duration = Duration::from_secs(1);
 
-/// Nesting of openings: a list of records with lists.
+/// Nesting of openings: a list of records with lists of lists.
 const MAX_DEPTH: u32 = 8;
 
 /// The verifier's clock of one round.
@@ -47,7 +65,8 @@ pub(crate) struct RoundClock {
 }
 
 impl RoundClock {
-	fn elapsed(&self) -> Duration {
+	/// Time since the round was first seen.
+	pub(crate) fn elapsed(&self) -> Duration {
 		self.already.saturating_add(self.since.elapsed())
 	}
 
@@ -61,76 +80,161 @@ impl RoundClock {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unjudged {
 	#[error("the task is out of bounds: {0}")]
-	BadTask(armature_verifier::challenge::ChallengeError),
+	BadTask(ChallengeError),
 	#[error("the chain does not know the device")]
 	UnknownDevice,
 	#[error("the device's key could not be read in time")]
 	NoChain,
+	#[error("no place for openings was free in time: raise challenges.max_concurrent")]
+	NoPlace,
 	#[error("no randomness from the operating system: {0}")]
 	Randomness(rand::Error),
 	#[error("checking was interrupted")]
 	Interrupted,
 }
 
-/// Judges rounds.
-pub(crate) struct Judge {
-	pub(crate) handle: Handle,
-	pub(crate) chain: Arc<dyn ChainView>,
-	pub(crate) genesis: H256,
-	pub(crate) sessions: Arc<Mutex<Sessions>>,
-	pub(crate) config: ChallengeConfig,
-	pub(crate) checks: Semaphore,
+/// Why nothing more is asked of a device.
+#[derive(Debug)]
+enum Halt {
+	/// It does not pass.
+	Failed(ChallengeFailure),
+	/// It does not pass, and that can be proved already.
+	Fraud(Box<FraudProof>),
+	/// There is no verdict.
+	Unjudged(Unjudged),
 }
 
-/// Why a device did not pass.
-struct Fault {
+impl From<ChallengeFailure> for Halt {
+	fn from(reason: ChallengeFailure) -> Self {
+		Self::Failed(reason)
+	}
+}
+
+impl From<Unjudged> for Halt {
+	fn from(reason: Unjudged) -> Self {
+		Self::Unjudged(reason)
+	}
+}
+
+impl Halt {
+	/// What the round comes to.
+	fn settled(self) -> Result<Finding, Unjudged> {
+		match self {
+			Self::Failed(reason) => Ok(reason.into()),
+			Self::Fraud(proof) => {
+				let wrong = Finding::from(ChallengeFailure::WrongResult);
+				Ok(Finding { proof: Some(*proof), ..wrong })
+			},
+			Self::Unjudged(reason) => Err(reason),
+		}
+	}
+}
+
+/// What is not right about openings.
+#[derive(Debug)]
+struct Fault<Opening> {
 	reason: ChallengeFailure,
-	/// The segment that is wrong.
-	wrong: Option<SegmentOpening>,
+	/// What is wrong, where that can be proved.
+	wrong: Option<Opening>,
 }
 
-impl From<ChallengeFailure> for Fault {
+impl<Opening> From<ChallengeFailure> for Fault<Opening> {
 	fn from(reason: ChallengeFailure) -> Self {
 		Self { reason, wrong: None }
 	}
 }
 
+/// What looking at what a device committed to came to.
+#[derive(Debug)]
+struct Finding {
+	/// How fast the device was, or why it does not pass.
+	result: Result<Measured, ChallengeFailure>,
+	/// Shows the chain that it is a fraud.
+	proof: Option<FraudProof>,
+	/// What is kept of what it opened.
+	openings: Vec<u8>,
+}
+
+impl From<ChallengeFailure> for Finding {
+	fn from(reason: ChallengeFailure) -> Self {
+		Self { result: Err(reason), proof: None, openings: Vec::new() }
+	}
+}
+
+/// Judges rounds.
+pub(crate) struct Judge {
+	handle: Handle,
+	chain: Arc<dyn ChainView>,
+	genesis: H256,
+	sessions: Arc<Mutex<Sessions>>,
+	config: ChallengeConfig,
+	metrics: Arc<Metrics>,
+	/// For openings that are fetched and checked, and walks that are opened.
+	places: Semaphore,
+	/// For those that are checked.
+	checks: Semaphore,
+}
+
+/// A place for openings, while it lives.
+struct Place<'a> {
+	/// What has not come by then stands in line again.
+	until: Instant,
+	_permit: SemaphorePermit<'a>,
+}
+
 impl Judge {
+	/// For a service, without a round yet.
+	pub(crate) fn new(
+		handle: Handle,
+		chain: Arc<dyn ChainView>,
+		sessions: Arc<Mutex<Sessions>>,
+		config: ChallengeConfig,
+		metrics: Arc<Metrics>,
+	) -> Self {
+		let at_once = |count: usize| Semaphore::new(count.min(Semaphore::MAX_PERMITS));
+		Self {
+			genesis: chain.genesis(),
+			places: at_once(config.max_concurrent),
+			checks: at_once(config.max_checks),
+			handle,
+			chain,
+			sessions,
+			config,
+			metrics,
+		}
+	}
+
 	/// What a round comes to, at `clock.ends` or a little later at the latest.
 	pub(crate) async fn judge(
 		&self,
 		task: ChallengeTask,
 		clock: RoundClock,
 	) -> Result<Judged, Unjudged> {
-		checkpoints(&task.cpu).map_err(Unjudged::BadTask)?;
+		check_work(&task.work).map_err(Unjudged::BadTask)?;
 		let key = self.device_key(task.device, clock.ends).await?;
-		let (signed, elapsed) = match self.commitment(&task, clock, &key).await {
+		let (signed, millis) = match self.commitment(&task, clock, &key).await {
 			Ok(committed) => committed,
 			Err(reason) => {
 				let sealed = seal_up(&task, Verdict::Failed { reason })?;
 				return Ok(Judged { sealed, evidence: None, proof: None });
 			},
 		};
-		let mut evidence = Evidence { signed, openings: Vec::new() };
-		let finding = self.examine(&task, clock, &mut evidence).await?;
-		let signed = &evidence.signed;
-		let (verdict, wrong) = match finding {
-			Ok(()) => {
-				let millis = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
-				let verdict = Verdict::Passed {
-					elapsed_millis: millis.max(1),
-					power: signed.commit.power,
-					root: signed.commit.root,
-					signature: signed.signature,
-				};
-				(verdict, None)
+		let finding = self.examine(&task, clock, &key, &signed, millis).await?;
+		let Finding { result, proof, openings } = finding;
+		let verdict = match result {
+			Ok(measured) => Verdict::Passed {
+				measured,
+				power: signed.commit.power,
+				root: signed.commit.root,
+				signature: signed.signature,
 			},
-			Err(Fault { reason, wrong }) => (Verdict::Failed { reason }, wrong),
+			Err(reason) => Verdict::Failed { reason },
 		};
-		let proof = wrong
-			.filter(|_| self.config.prove_frauds)
-			.map(|opening| FraudProof::Segment { signed: signed.clone(), opening });
-		Ok(Judged { sealed: seal_up(&task, verdict)?, evidence: Some(evidence), proof })
+		Ok(Judged {
+			sealed: seal_up(&task, verdict)?,
+			evidence: Some(Evidence { signed, openings }),
+			proof: proof.filter(|_| self.config.prove_frauds),
+		})
 	}
 
 	async fn device_key(&self, device: DeviceId, until: Instant) -> Result<Public, Unjudged> {
@@ -144,121 +248,65 @@ impl Judge {
 				Ok(key) => return key.ok_or(Unjudged::UnknownDevice),
 				Err(error) => {
 					tracing::warn!(device = device.0, %error, "cannot read a device's key");
-					tokio::time::sleep_until(until.min(Instant::now() + CHAIN_PAUSE)).await;
+					pause(until, CHAIN_PAUSE).await;
 				},
 			}
 		}
 	}
 
-	/// What the device signs when its work is done, and how long that took.
-	async fn commitment(
-		&self,
-		task: &ChallengeTask,
-		clock: RoundClock,
-		key: &Public,
-	) -> Result<(SignedCommit, Duration), ChallengeFailure> {
-		let start = ControlRequest::StartChallenge { task: *task };
-		let response = self.ask(task.device, start, clock.ends).await?;
-		let elapsed = clock.elapsed();
-		let ControlResponse::Committed { commit, signature } = response else {
-			return Err(ChallengeFailure::Malformed);
-		};
-		let is_signed = armature_verifier::signature::verify_device(
-			Domain::ChallengeCommit,
-			&self.genesis,
-			task.device,
-			&commit,
-			key,
-			&signature,
-		);
-		if is_signed {
-			Ok((SignedCommit { commit, signature }, elapsed))
-		} else {
-			Err(ChallengeFailure::BadSignature)
-		}
-	}
-
-	/// Holds a commitment against its task, and a sample of what it commits to against a re-run. The
-	/// openings enter the evidence as they come. The inner result is the finding.
+	/// Holds a commitment against its task, and a sample of what it commits to against what it should
+	/// be.
 	async fn examine(
 		&self,
 		task: &ChallengeTask,
 		clock: RoundClock,
-		evidence: &mut Evidence,
-	) -> Result<Result<(), Fault>, Unjudged> {
-		if let Err(reason) = check_commit(task, &evidence.signed.commit) {
-			return Ok(Err(reason.into()));
+		key: &Public,
+		signed: &SignedCommit,
+		millis: u32,
+	) -> Result<Finding, Unjudged> {
+		if let Err(reason) = check_commit(task, &signed.commit) {
+			return Ok(reason.into());
 		}
-		// Drawn only now: the device could not know it when it committed.
-		let wanted = sample(randomness()?, task, self.config.samples).map_err(Unjudged::BadTask)?;
-		match self.openings(task, wanted.clone(), clock).await {
-			Ok(openings) => evidence.openings = openings,
-			Err(reason) => return Ok(Err(reason.into())),
-		}
-		let mut input = evidence.openings.as_slice();
-		let Ok(openings) =
-			Vec::<SegmentOpening>::decode_all_with_depth_limit(MAX_DEPTH, &mut input)
-		else {
-			return Ok(Err(ChallengeFailure::Malformed.into()));
-		};
-
-		// Re-running is this machine's work, not the device's time.
-		let _permit = self.checks.acquire().await.map_err(|_| Unjudged::Interrupted)?;
-		let (task, root) = (*task, evidence.signed.commit.root);
-		let checked = tokio::task::spawn_blocking(move || rerun(&task, root, &wanted, openings));
-		checked.await.map_err(|_| Unjudged::Interrupted)
-	}
-
-	/// The encoded openings of the `wanted` segments.
-	async fn openings(
-		&self,
-		task: &ChallengeTask,
-		wanted: Vec<(u16, u32)>,
-		clock: RoundClock,
-	) -> Result<Vec<u8>, ChallengeFailure> {
-		let open = ControlRequest::OpenSegments {
-			round: task.round,
-			task: task_hash(task),
-			segments: wanted,
-		};
-		match self.ask(task.device, open, clock.ends).await? {
-			ControlResponse::Segments { openings } => Ok(openings),
-			_ => Err(ChallengeFailure::Malformed),
+		match task.work {
+			Work::Cpu(_) => self.examine_lanes(task, clock, signed, millis).await,
+			Work::Memory(_) => self.examine_memory(task, clock, key, signed, millis).await,
 		}
 	}
 
-	/// Asks until the device answers or the time is over. The request is the same each time, so
-	/// that coming back changes nothing for the device.
-	async fn ask(
+	/// Waits for a place for openings.
+	async fn place(&self, clock: RoundClock) -> Result<Place<'_>, Unjudged> {
+		self.place_by(clock.ends, clock).await?.ok_or(Unjudged::NoPlace)
+	}
+
+	/// Waits for a place for openings, but not beyond `until`.
+	async fn place_by(
 		&self,
-		device: DeviceId,
-		request: ControlRequest,
 		until: Instant,
-	) -> Result<ControlResponse, ChallengeFailure> {
-		loop {
-			let left = until.saturating_duration_since(Instant::now());
-			if left.is_zero() {
-				return Err(ChallengeFailure::NoAnswer);
-			}
-			if let Some(peer) = self.peer_of(device) {
-				match self.handle.control(peer, request.clone(), left).await {
-					Ok(ControlResponse::Refused { reason }) => {
-						tracing::debug!(device = device.0, %reason, "device refuses for now");
-					},
-					Ok(response) => return Ok(response),
-					Err(P2pError::BadResponse) => return Err(ChallengeFailure::Malformed),
-					Err(error) => {
-						tracing::debug!(device = device.0, %error, "device did not answer");
-					},
-				}
-			}
-			tokio::time::sleep_until(until.min(Instant::now() + RETRY_PAUSE)).await;
+		clock: RoundClock,
+	) -> Result<Option<Place<'_>>, Unjudged> {
+		match tokio::time::timeout_at(until, self.places.acquire()).await {
+			Ok(Ok(permit)) => Ok(Some(Place { until: self.place_ends(clock), _permit: permit })),
+			Ok(Err(_)) => Err(Unjudged::Interrupted),
+			Err(_) => Ok(None),
 		}
 	}
 
-	fn peer_of(&self, device: DeviceId) -> Option<PeerId> {
-		let peer = lock(&self.sessions).peer_of(device)?;
-		self.handle.is_connected(&peer).then_some(peer)
+	/// When a place that is taken now has to be given back.
+	fn place_ends(&self, clock: RoundClock) -> Instant {
+		Instant::now() + Duration::from_millis(self.config.opening_millis).min(clock.left())
+	}
+
+	/// Checks openings. That is this machine's work, not the device's time.
+	async fn check<T: Send + 'static>(
+		&self,
+		kind: WorkKind,
+		work: impl FnOnce() -> T + Send + 'static,
+	) -> Result<T, Unjudged> {
+		let _permit = self.checks.acquire().await.map_err(|_| Unjudged::Interrupted)?;
+		let since = Instant::now();
+		let done = tokio::task::spawn_blocking(work).await.map_err(|_| Unjudged::Interrupted)?;
+		self.metrics.checked(kind, since.elapsed());
+		Ok(done)
 	}
 }
 
@@ -271,37 +319,11 @@ fn check_commit(task: &ChallengeTask, commit: &ChallengeCommit) -> Result<(), Ch
 	check_power(&commit.power)
 }
 
-/// Checks a whole answer by re-running its segments. A wrong one is run a second time before anybody is
-/// accused: the first result may be this machine's fault.
-fn rerun(
-	task: &ChallengeTask,
-	root: H256,
-	wanted: &[(u16, u32)],
-	openings: Vec<SegmentOpening>,
-) -> Result<(), Fault> {
-	match check_openings(task, root, wanted, &openings) {
-		Ok(()) => Ok(()),
-		Err(ChallengeFailure::WrongResult) => again(task, root, openings),
-		Err(reason) => Err(reason.into()),
-	}
-}
-
-/// The second run, which decides.
-fn again(task: &ChallengeTask, root: H256, openings: Vec<SegmentOpening>) -> Result<(), Fault> {
-	for opening in openings {
-		match check_opening(task, root, &opening) {
-			Ok(()) => {},
-			Err(reason @ ChallengeFailure::WrongResult) => {
-				return Err(Fault { reason, wrong: Some(opening) })
-			},
-			Err(reason) => return Err(reason.into()),
-		}
-	}
-	tracing::error!(
-		round = task.round.0,
-		"this machine computed a segment in two ways; check its memory and processor"
-	);
-	Ok(())
+/// Openings as they are sent.
+fn decoded<Opening: Decode>(openings: &[u8]) -> Result<Vec<Opening>, ChallengeFailure> {
+	let mut input = openings;
+	Vec::<Opening>::decode_all_with_depth_limit(MAX_DEPTH, &mut input)
+		.map_err(|_| ChallengeFailure::Malformed)
 }
 
 /// A verdict with the salt that it is sealed with.

@@ -1,38 +1,41 @@
 //! The running service.
 
+mod judging;
+
+use self::judging::watch_rounds;
 use crate::{
 	chain::{ChainError, ChainView, Dispute},
 	config::Config,
 	disputes::rerun,
 	error::Error,
-	journal::{Horizon, Journal, JournalError, Judged, Sealed},
+	journal::{Horizon, Journal, JournalError},
+	metrics::{Metrics, Post},
 	posting::{post_verdicts, prove_frauds, Step},
 	renewals::Watcher,
-	rounds::{Judge, RoundClock, Unjudged},
+	rounds::Judge,
 };
+use armature_metrics::Server;
 use armature_p2p::{
 	load_or_create_seed, messages::MAX_VERSION_LEN, ControlRequest, ControlResponse, Handle,
 	Inbound, InboundRequest, Node, NodeConfig, PeerId, Refusal, ServiceKind, Session, Sessions,
 	StatusReport,
 };
 use armature_primitives::{
-	challenge::{Assignment, AssignmentPhase, ChallengeTask},
-	ed25519::Signature,
-	signing::Domain,
-	DeviceId, LeaseId, Moment, H256,
+	challenge::Assignment, ed25519::Signature, signing::Domain, DeviceId, LeaseId, Moment, H256,
 };
 use armature_sandbox::Sandbox;
 use armature_verifier::challenge::task_hash;
 use std::{
-	collections::{HashMap, HashSet},
+	collections::HashSet,
 	future::Future,
+	net::SocketAddr,
 	sync::{Arc, Mutex, MutexGuard},
 	time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
 	sync::{mpsc, watch, Notify, Semaphore},
 	task::JoinSet,
-	time::{Instant, MissedTickBehavior},
+	time::MissedTickBehavior,
 };
 
 /// Requests of peers that are worked on at once; more are answered `Busy`.
@@ -60,6 +63,7 @@ pub struct Verifier {
 	handle: Handle,
 	addresses: Vec<String>,
 	sandbox: Sandbox,
+	metrics: Option<Server>,
 	tasks: JoinSet<()>,
 	/// The journal's [`Journal::closing`].
 	closing: watch::Receiver<()>,
@@ -81,6 +85,12 @@ impl Verifier {
 		});
 		let (seed, journal, sandbox) = opening.await.map_err(Error::Interrupted)??;
 		let closing = journal.closing();
+		let (metrics, registry) = Metrics::new();
+		let metrics = Arc::new(metrics);
+		let server = match config.metrics.listen {
+			Some(listen) => Some(armature_metrics::serve(listen, Arc::new(registry)).await?),
+			None => None,
+		};
 		let (handle, inbound) = Node::spawn(NodeConfig {
 			identity: seed,
 			listen: config.listen.clone(),
@@ -93,14 +103,14 @@ impl Verifier {
 		let sessions = Arc::new(Mutex::new(Sessions::default()));
 		let service = Arc::new(Service {
 			genesis: chain.genesis(),
-			judge: Judge {
-				handle: handle.clone(),
-				chain: chain.clone(),
-				genesis: chain.genesis(),
-				sessions: sessions.clone(),
-				config: config.challenges.clone(),
-				checks: Semaphore::new(config.challenges.max_checks),
-			},
+			judge: Judge::new(
+				handle.clone(),
+				chain.clone(),
+				sessions.clone(),
+				config.challenges.clone(),
+				metrics.clone(),
+			),
+			metrics,
 			config,
 			chain,
 			handle: handle.clone(),
@@ -128,7 +138,7 @@ impl Verifier {
 		tasks.spawn(settle_disputes(service.clone()));
 		tasks.spawn(watch_renewals(service.clone()));
 		tasks.spawn(maintain(service));
-		Ok(Self { handle, addresses, sandbox, tasks, closing })
+		Ok(Self { handle, addresses, sandbox, metrics: server, tasks, closing })
 	}
 
 	/// Its peer id.
@@ -141,10 +151,18 @@ impl Verifier {
 		&self.addresses
 	}
 
+	/// Where its metrics are served, if the settings say so.
+	pub fn metrics_address(&self) -> Option<SocketAddr> {
+		self.metrics.as_ref().map(Server::address)
+	}
+
 	/// Stops and waits until everything has stopped and the journal is closed. What was decided and
 	/// not posted is posted after the next start.
 	pub async fn stop(mut self) {
 		self.sandbox.stop();
+		if let Some(metrics) = self.metrics.take() {
+			metrics.stop().await;
+		}
 		self.handle.shutdown().await;
 		self.tasks.shutdown().await;
 		// What these tasks had begun is not over with them: requests and rounds have yet to be dropped,
@@ -182,6 +200,7 @@ pub(crate) struct Service {
 	handle: Handle,
 	sessions: Arc<Mutex<Sessions>>,
 	judge: Judge,
+	pub(crate) metrics: Arc<Metrics>,
 	journal: Arc<Journal>,
 	sandbox: Sandbox,
 	chain_requests: Semaphore,
@@ -255,8 +274,12 @@ impl Service {
 		if !is_signed {
 			return Err(Refusal::BadSignature);
 		}
-		let displaced =
-			lock(&self.sessions).open(device, Session { peer, key, hello_at: sent_at })?;
+		let displaced = {
+			let mut sessions = lock(&self.sessions);
+			let displaced = sessions.open(device, Session { peer, key, hello_at: sent_at })?;
+			self.metrics.devices(sessions.len());
+			displaced
+		};
 		tracing::info!(device = device.0, %peer, "device said hello");
 		if let Some(old) = displaced {
 			if let Err(error) = self.handle.disconnect(old).await {
@@ -329,135 +352,6 @@ async fn serve(service: Arc<Service>, mut inbound: mpsc::Receiver<Inbound>) {
 	}
 }
 
-/// Looks for new rounds and judges them.
-async fn watch_rounds(service: Arc<Service>) {
-	let mut poll = ticker(Duration::from_millis(service.config.challenges.poll_millis));
-	let mut judging: JoinSet<(ChallengeTask, Result<Judged, Unjudged>)> = JoinSet::new();
-	// Tasks by their hashes: a round whose block was replaced may have another one.
-	let mut running: HashMap<tokio::task::Id, H256> = HashMap::new();
-	let min_window = Duration::from_millis(service.config.challenges.min_window_millis);
-	// Those that cannot be judged, kept while the chain lists them.
-	let mut hopeless: HashSet<H256> = HashSet::new();
-	loop {
-		tokio::select! {
-			_ = poll.tick() => {
-				let open = match timed(CHAIN_TIMEOUT, service.chain.open_rounds()).await {
-					Ok(open) => open,
-					Err(error) => {
-						tracing::warn!(%error, "cannot read open rounds");
-						continue;
-					},
-				};
-				let tasks: HashSet<_> =
-					open.iter().map(|assignment| task_hash(&assignment.task)).collect();
-				hopeless.retain(|task| tasks.contains(task));
-				let busy: HashSet<_> = running.values().chain(&hopeless).copied().collect();
-				let unjudged = unjudged(&service, &open, &busy).await;
-				list(&service, open);
-				for (task, clock) in unjudged {
-					if clock.left() < min_window {
-						tracing::warn!(round = task.round.0, "round seen too late to be judged");
-						hopeless.insert(task_hash(&task));
-						continue;
-					}
-					if judging.len() >= service.config.challenges.max_concurrent {
-						break;
-					}
-					tracing::info!(round = task.round.0, device = task.device.0, "round begins");
-					let service = service.clone();
-					let handle = judging.spawn(async move {
-						(task, service.judge.judge(task, clock).await)
-					});
-					running.insert(handle.id(), task_hash(&task));
-				}
-			},
-			Some(done) = judging.join_next_with_id(), if !judging.is_empty() => {
-				match done {
-					Ok((id, (_, Ok(judged)))) => {
-						running.remove(&id);
-						decide(&service, judged).await;
-					},
-					Ok((id, (task, Err(error)))) => {
-						running.remove(&id);
-						tracing::error!(round = task.round.0, %error, "round cannot be judged");
-						hopeless.insert(task_hash(&task));
-					},
-					Err(error) => {
-						tracing::error!(%error, "judging a round was interrupted");
-						if let Some(task) = running.remove(&error.id()) {
-							hopeless.insert(task);
-						}
-					},
-				}
-			},
-		}
-	}
-}
-
-/// Takes what the chain lists, and has it looked at where it is something else than before.
-fn list(service: &Service, open: Vec<Assignment>) {
-	let mut listed = lock(&service.open_rounds);
-	if listed.as_ref() != Some(&open) {
-		*listed = Some(open);
-		service.announce();
-	}
-}
-
-/// Enters what a round came to into the journal, and has it posted.
-async fn decide(service: &Service, judged: Judged) {
-	let Sealed { round, verdict, .. } = judged.sealed;
-	tracing::info!(round = round.0, ?verdict, "round judged");
-	let is_fraud = judged.proof.is_some();
-	let decide = move |journal: &Journal| journal.decide_round(&judged, unix_millis());
-	// Without the journal the round is judged anew at the next look.
-	if service.with_journal(decide).await.is_some() {
-		service.announce();
-		if is_fraud {
-			service.frauds.notify_one();
-		}
-	}
-}
-
-/// The open rounds that wait for a seal, that nobody works on and that have no verdict, with their
-/// clocks.
-async fn unjudged(
-	service: &Service,
-	open: &[Assignment],
-	busy: &HashSet<H256>,
-) -> Vec<(ChallengeTask, RoundClock)> {
-	let fresh: Vec<_> = open
-		.iter()
-		.filter(|assignment| assignment.phase == AssignmentPhase::Seal)
-		.map(|assignment| assignment.task)
-		.filter(|task| !busy.contains(&task_hash(task)))
-		.collect();
-	if fresh.is_empty() {
-		return Vec::new();
-	}
-	let (now, since) = (unix_millis(), Instant::now());
-	let tasks: Vec<_> = fresh.iter().map(task_hash).collect();
-	let read =
-		move |journal: &Journal| Ok((journal.first_seen(&tasks, now)?, journal.verdicts(&tasks)?));
-	let Some((seen, verdicts)) = service.with_journal(read).await else { return Vec::new() };
-	let margin = service.config.challenges.posting_margin_millis;
-	let known = seen.into_iter().zip(verdicts);
-	fresh
-		.into_iter()
-		.zip(known)
-		.filter(|(task, (_, decision))| decision.is_none() && task.deadline > now)
-		.map(|(task, (seen, _))| {
-			let left = task.deadline.saturating_sub(margin).saturating_sub(now);
-			let clock = RoundClock {
-				already: Duration::from_millis(now.saturating_sub(seen)),
-				since,
-				// An absurdly far deadline is one that never comes: a day.
-				ends: since + Duration::from_millis(left.min(KEEP_MILLIS)),
-			};
-			(task, clock)
-		})
-		.collect()
-}
-
 /// Re-executes disputed leases, one after the other.
 async fn settle_disputes(service: Arc<Service>) {
 	let mut poll = ticker(Duration::from_millis(service.config.disputes.poll_millis));
@@ -471,6 +365,7 @@ async fn settle_disputes(service: Arc<Service>) {
 			},
 		};
 		let leases: Vec<_> = open.iter().map(|dispute| dispute.lease).collect();
+		service.metrics.disputes(leases.len());
 		*lock(&service.open_disputes) = Some(leases.iter().copied().collect());
 		let read = move |journal: &Journal| journal.reports(&leases);
 		let Some(reports) = service.with_journal(read).await else { continue };
@@ -489,6 +384,7 @@ async fn settle_disputes(service: Arc<Service>) {
 			};
 			let lease = dispute.lease;
 			let posted = timed(POST_TIMEOUT, service.chain.resolve_dispute(lease, report)).await;
+			service.metrics.posted(Post::Dispute, &posted);
 			match posted {
 				Ok(()) => tracing::info!(lease = lease.0, ?report, "dispute settled"),
 				Err(ChainError::Rejected(error)) => {
@@ -557,7 +453,12 @@ async fn maintain(service: Arc<Service>) {
 			_ = sweep.tick() => {
 				let connected = service.handle.connected_peers();
 				let now = std::time::Instant::now();
-				let silent = lock(&service.sessions).sweep(&connected, now, idle);
+				let silent = {
+					let mut sessions = lock(&service.sessions);
+					let silent = sessions.sweep(&connected, now, idle);
+					service.metrics.devices(sessions.len());
+					silent
+				};
 				for peer in silent {
 					tracing::debug!(%peer, "disconnecting an idle peer");
 					if let Err(error) = service.handle.disconnect(peer).await {

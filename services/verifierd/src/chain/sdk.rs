@@ -13,6 +13,7 @@ use armature_sdk::{
 		self,
 		runtime_types::{
 			armature_verifier::challenge::{
+				fill::{FillOpening as BlockArg, OpenedBlock as OpenedArg},
 				fraud::{FraudProof as ProofArg, SignedCommit as SignedArg},
 				opening::SegmentOpening as OpeningArg,
 			},
@@ -25,6 +26,7 @@ use armature_sdk::{
 	Account, AccountId32, AtBlock, Chain, Error, Static, Wait,
 };
 use armature_verifier::challenge::{
+	fill::{FillOpening, OpenedBlock},
 	fraud::{FraudProof, SignedCommit},
 	SegmentOpening,
 };
@@ -71,6 +73,9 @@ fn proof_arg(proof: &FraudProof) -> ProofArg {
 		FraudProof::Equivocation { first, second } => {
 			ProofArg::Equivocation { first: signed_arg(first), second: signed_arg(second) }
 		},
+		FraudProof::Block { signed, opening } => {
+			ProofArg::Block { signed: signed_arg(signed), opening: Box::new(block_arg(opening)) }
+		},
 	}
 }
 
@@ -89,6 +94,21 @@ fn opening_arg(opening: &SegmentOpening) -> OpeningArg {
 		lane_root: *lane_root,
 		lane_path: BoundedVec(lane_path.to_vec()),
 	}
+}
+
+fn block_arg(opening: &FillOpening) -> BlockArg {
+	let FillOpening { lane, at, block, sources } = opening;
+	BlockArg {
+		lane: *lane,
+		at: *at,
+		block: opened_arg(block),
+		sources: BoundedVec(sources.iter().map(opened_arg).collect()),
+	}
+}
+
+fn opened_arg(opened: &OpenedBlock) -> OpenedArg {
+	let OpenedBlock { bytes, path } = opened;
+	OpenedArg { bytes: *bytes, path: BoundedVec(path.to_vec()) }
 }
 
 #[async_trait]
@@ -147,7 +167,7 @@ impl ChainView for SdkChain {
 		match included.find::<api::challenges::events::FraudRefuted>() {
 			None => Ok(()),
 			Some(_) => Err(ChainError::Rejected(
-				"Challenges.FraudRefuted: the segment is right; the bond is lost".into(),
+				"Challenges.FraudRefuted: what it calls wrong is right; the bond is lost".into(),
 			)),
 		}
 	}

@@ -1,8 +1,7 @@
-//! What devices signed is kept, and wrong segments are proved to the chain.
+//! What devices signed is kept, and what is wrong is proved to the chain.
 
 use super::{restart::wait_for, *};
 use crate::journal::{Evidence, Journal};
-use armature_primitives::challenge::ChallengeFailure;
 use armature_verifier::challenge::fraud::check_fraud;
 
 const WRONG: Verdict = Verdict::Failed { reason: ChallengeFailure::WrongResult };
@@ -133,7 +132,7 @@ async fn kept_of(script: Script) -> Option<Evidence> {
 	let verifier = start(dir.path(), &chain).await;
 	let _device = Device::connect(1, script, &verifier).await;
 	chain.holds_back.store(true, Ordering::SeqCst);
-	chain.open_round(5, 1, 1_500);
+	chain.open_round(5, 1, 5_000);
 	chain.seal(5).await;
 	let task = chain.open.lock().unwrap()[0];
 	verifier.stop().await;

@@ -2,7 +2,7 @@
 
 use crate::journal::{Decision, Evidence, Horizon, Journal, Judged, OpenProof, Sealed};
 use armature_primitives::{
-	challenge::{ChallengeCommit, ChallengeFailure, ChallengeTask, CpuChallenge, Verdict},
+	challenge::{ChallengeCommit, ChallengeFailure, ChallengeTask, CpuChallenge, Verdict, Work},
 	ed25519::Signature,
 	lease::{RunReport, RunStatus},
 	DeviceId, LeaseId, RoundId, H256,
@@ -28,7 +28,7 @@ fn task(round: u64) -> ChallengeTask {
 		round: RoundId(round),
 		device: DeviceId(1),
 		seed: H256([2; 32]),
-		cpu: CpuChallenge { lanes: 1, segments: 1, steps_per_segment: 1 },
+		work: Work::Cpu(CpuChallenge { lanes: 1, segments: 1, steps_per_segment: 1 }),
 		deadline: 0,
 	}
 }

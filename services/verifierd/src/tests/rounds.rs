@@ -1,7 +1,6 @@
 //! Every kind of device gets the verdict that it has earned.
 
 use super::*;
-use armature_primitives::challenge::ChallengeFailure;
 
 /// The verdict on a device with ample time.
 async fn verdict_on(script: Script) -> Verdict {
@@ -20,21 +19,15 @@ async fn verdict_within(millis: u64, script: Script) -> Verdict {
 	verdict
 }
 
-fn failed(reason: ChallengeFailure) -> Verdict {
-	Verdict::Failed { reason }
-}
-
 #[tokio::test]
 async fn honest_device_should_pass_with_its_time_and_power() {
 	let slow = Duration::from_millis(300);
 	let verdict = verdict_on(Script::Slow(slow)).await;
-	let Verdict::Passed { elapsed_millis, power, .. } = verdict else { panic!("failed") };
-	assert!((300..9_900).contains(&elapsed_millis), "{elapsed_millis}");
+	let Verdict::Passed { measured, power, .. } = verdict else { panic!("{verdict:?}") };
+	assert!(matches!(measured, Measured::Cpu { elapsed_millis: 300..9_900 }), "{measured:?}");
 	assert_eq!(power, POWER);
-	let Verdict::Passed { elapsed_millis, .. } = verdict_on(Script::Honest).await else {
-		panic!("failed")
-	};
-	assert!((1..9_900).contains(&elapsed_millis), "{elapsed_millis}");
+	let verdict = verdict_on(Script::Honest).await;
+	assert!((1..9_900).contains(&elapsed_of(&verdict)), "{verdict:?}");
 }
 
 #[tokio::test]
@@ -47,6 +40,7 @@ async fn device_should_fail_when_it_made_up_segments() {
 async fn device_should_fail_when_it_opens_something_else() {
 	assert_eq!(verdict_on(Script::OpensOthers).await, failed(ChallengeFailure::BadOpening));
 	assert_eq!(verdict_on(Script::OpensTooFew).await, failed(ChallengeFailure::Malformed));
+	assert_eq!(verdict_on(Script::OpensBackwards).await, failed(ChallengeFailure::Malformed));
 	assert_eq!(verdict_on(Script::OpensGarbage).await, failed(ChallengeFailure::Malformed));
 }
 
@@ -71,18 +65,20 @@ async fn device_should_fail_when_it_is_silent_or_late() {
 async fn device_should_pass_when_it_was_busy_at_first() {
 	let verdict = verdict_on(Script::BusyAtFirst(2)).await;
 	// Two pauses of a quarter of a second count against it.
-	assert!(matches!(verdict, Verdict::Passed { elapsed_millis: 500..9_900, .. }), "{verdict:?}");
+	assert!((500..9_900).contains(&elapsed_of(&verdict)), "{verdict:?}");
 }
 
 #[tokio::test]
 async fn absent_device_should_fail_at_the_deadline_and_not_before() {
 	let dir = tempfile::tempdir().unwrap();
 	let chain = Arc::new(MemoryChain::default());
-	let verifier = start(dir.path(), &chain).await;
-	let task = chain.open_round(5, 1, 800);
+	let mut config = test_config(dir.path());
+	config.challenges.posting_margin_millis = 8_000;
+	let verifier = Verifier::start(config, chain.clone()).await.unwrap();
+	let task = chain.open_round(5, 1, 9_000);
 	chain.seal(5).await;
-	let margin = task.deadline - unix_millis();
-	assert!((1..=110).contains(&margin), "{margin}");
+	let margin = task.deadline.saturating_sub(unix_millis());
+	assert!((1..=8_010).contains(&margin), "{margin}");
 	assert_eq!(chain.verdict(5).await, failed(ChallengeFailure::NoAnswer));
 	verifier.stop().await;
 }
@@ -101,7 +97,7 @@ async fn round_that_is_seen_too_late_should_be_left_alone() {
 	tokio::time::sleep(Duration::from_millis(1_100)).await;
 	verifier.stop().await;
 	assert!(!chain.seals.lock().unwrap().contains_key(&RoundId(5)));
-	assert_eq!(device.started.load(Ordering::SeqCst), 1);
+	assert_eq!(device.started(), 1);
 }
 
 #[tokio::test]
@@ -113,7 +109,7 @@ async fn device_that_comes_late_should_still_pass_and_its_absence_count() {
 	tokio::time::sleep(Duration::from_millis(600)).await;
 	let _device = Device::connect(1, Script::Honest, &verifier).await;
 	let verdict = chain.verdict(5).await;
-	assert!(matches!(verdict, Verdict::Passed { elapsed_millis: 550..19_900, .. }), "{verdict:?}");
+	assert!((550..19_900).contains(&elapsed_of(&verdict)), "{verdict:?}");
 	verifier.stop().await;
 }
 
@@ -169,13 +165,12 @@ async fn task_out_of_bounds_should_get_no_verdict_and_hurt_nothing() {
 	let chain = Arc::new(MemoryChain::default());
 	let verifier = start(dir.path(), &chain).await;
 	let device = Device::connect(1, Script::Honest, &verifier).await;
-	let mut bad = chain.open_round(1, 1, 60_000);
-	bad.cpu.lanes = 0;
-	*chain.open.lock().unwrap() = vec![bad];
+	let bad = CpuChallenge { lanes: 0, segments: 20, steps_per_segment: 16 };
+	chain.open_work(1, 1, 60_000, Work::Cpu(bad));
 	chain.open_round(2, 1, 60_000);
 	assert!(matches!(chain.verdict(2).await, Verdict::Passed { .. }));
 	assert!(!chain.seals.lock().unwrap().contains_key(&RoundId(1)));
-	assert_eq!(device.started.load(Ordering::SeqCst), 1);
+	assert_eq!(device.started(), 1);
 	verifier.stop().await;
 }
 

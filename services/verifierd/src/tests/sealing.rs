@@ -55,7 +55,7 @@ async fn seal_should_be_posted_again_while_the_chain_waits_for_it() {
 	wait_for(|| calls(&chain) > 2).await;
 	assert_eq!(chain.seal(5).await, seal);
 	assert!(chain.verdicts.lock().unwrap().is_empty());
-	assert_eq!(device.started.load(Ordering::SeqCst), 1);
+	assert_eq!(device.started(), 1);
 	verifier.stop().await;
 }
 
@@ -113,7 +113,7 @@ async fn round_that_comes_back_with_another_task_should_be_judged_anew() {
 	let verdict = chain.verdict(5).await;
 	assert!(is_signed(&task, &verdict), "{verdict:?}");
 	assert_ne!(chain.seal(5).await, seal);
-	assert_eq!(device.started.load(Ordering::SeqCst), 2);
+	assert_eq!(device.started(), 2);
 	verifier.stop().await;
 }
 
