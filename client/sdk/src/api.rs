@@ -102,6 +102,10 @@ const _: &[u8] = include_bytes!("../../../artifacts/metadata.scale");
 		with = "::subxt::utils::Static<::armature_primitives::challenge::ChallengeTask>"
 	),
 	substitute_type(
+		path = "armature_primitives::challenge::WorkKind",
+		with = "::subxt::utils::Static<::armature_primitives::challenge::WorkKind>"
+	),
+	substitute_type(
 		path = "armature_primitives::challenge::Assignment",
 		with = "::subxt::utils::Static<::armature_primitives::challenge::Assignment>"
 	),

@@ -15,6 +15,7 @@ use armature_primitives::{
 	Balance, DeviceId, LeaseId, Moment, OrderId, Ppm, RegionId, RoundId, SiteId, H256,
 };
 use codec::{DecodeAll, Encode};
+use futures::future::try_join_all;
 use std::num::NonZeroU64;
 use subxt::{
 	ext::{frame_decode::view_functions::decode_view_function_response, scale_decode::IntoVisitor},
@@ -269,14 +270,15 @@ pub async fn may_request_challenge(at: &AtBlock, id: DeviceId) -> Result<bool> {
 	view(at, api::view_functions().challenges().may_request_challenge(Static(id))).await
 }
 
-/// A device's score, if it is within its age limit.
-pub async fn performance(at: &AtBlock, id: DeviceId) -> Result<Option<Performance>> {
+/// The parts of a device's score that are within their age limit.
+pub async fn performance(at: &AtBlock, id: DeviceId) -> Result<Performance> {
 	view(at, api::view_functions().challenges().performance_of(Static(id)))
 		.await
-		.map(|score| score.map(|score| score.0))
+		.map(|score| score.0)
 }
 
-/// Some measured speeds of devices, at most `limit`, in no particular order, and whether those are all.
+/// Some scores of devices, at most `limit`, in no particular order, and whether those are all. Some
+/// of their parts may be too old to count.
 pub async fn some_performances(
 	at: &AtBlock,
 	limit: usize,
@@ -302,9 +304,24 @@ pub async fn open_round_of(at: &AtBlock, id: DeviceId) -> Result<Option<RoundId>
 	Ok(found.map(|round| round.0))
 }
 
-/// An open round.
+/// An open round; its task says of which kind it is.
 pub async fn round(at: &AtBlock, id: RoundId) -> Result<Option<Round<AccountId32>>> {
 	Ok(find!(at, api::storage().challenges().rounds(), (Static(id),)))
+}
+
+/// The committee of a round with its addresses, also of those that have retired since. Who has no bond any
+/// more is left out.
+pub async fn committee(
+	at: &AtBlock,
+	round: &Round<AccountId32>,
+) -> Result<Vec<(AccountId32, String)>> {
+	let members: Vec<AccountId32> = round.seats.0.iter().map(|seat| seat.verifier).collect();
+	// All at once: whoever asks may be timed.
+	let asked = members.into_iter().map(|who| async move {
+		let found = verifier(at, &who).await;
+		found.map(|record| record.map(|record| (who, text(&record.address.0))))
+	});
+	Ok(try_join_all(asked).await?.into_iter().flatten().collect())
 }
 
 /// The open rounds that wait for something from `who`, or will.

@@ -2,9 +2,10 @@
 
 pub mod sdk;
 
+use armature_p2p::PeerId;
 use armature_primitives::{
 	challenge::ChallengeTask,
-	device::{DeviceStatus, Tier},
+	device::{DeviceStatus, Performance, Tier},
 	ed25519,
 	evidence::EvidenceBytes,
 	lease::RunReport,
@@ -92,6 +93,41 @@ pub enum ChallengeStanding {
 	Settled,
 }
 
+/// A round that waits for a verifier that has not judged it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenRound {
+	/// What the device has to do.
+	pub task: ChallengeTask,
+	/// The peers of its committee, as far as their addresses name them.
+	pub committee: Vec<PeerId>,
+}
+
+/// A wrong answer that was announced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Announced {
+	/// See [`armature_verifier::challenge::verdict::planted_hash`].
+	pub hash: H256,
+	/// In which block it was announced.
+	pub planted_in: u32,
+}
+
+/// What an enrolled device has planted, at one block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PlantedView {
+	/// What is announced and not shown.
+	pub announced: Option<Announced>,
+	/// From when on one may be shown again; 0 when none ever was.
+	pub may_show_from: Moment,
+	/// In which block the device's open round was drawn.
+	pub opened_in: Option<u32>,
+	/// How many blocks before its round an answer has to be announced.
+	pub lead_blocks: u32,
+	/// The parts of the device's score that count.
+	pub performance: Performance,
+	/// The block's time.
+	pub now: Moment,
+}
+
 /// Where an open lease stands, as far as the provider has to act.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LeasePhase {
@@ -175,8 +211,21 @@ pub trait ChainPort: Send + Sync + 'static {
 	/// Queues a round for the device.
 	async fn request_challenge(&self, device: DeviceId) -> ChainResult<()>;
 
-	/// The task of an open round.
-	async fn open_round(&self, round: RoundId) -> ChainResult<Option<ChallengeTask>>;
+	/// An open round, as long as it waits for a verifier that has not judged it.
+	async fn open_round(&self, round: RoundId) -> ChainResult<Option<OpenRound>>;
+
+	/// Whether a round has closed, or never was: nothing can be said in it any more.
+	async fn is_round_closed(&self, round: RoundId) -> ChainResult<bool>;
+
+	/// What the device has planted; `None` when it is not enrolled.
+	async fn planted(&self, device: DeviceId) -> ChainResult<Option<PlantedView>>;
+
+	/// Announces a wrong answer to some later round, by its hash.
+	async fn plant_answer(&self, device: DeviceId, hash: H256) -> ChainResult<()>;
+
+	/// Shows that a round, which has ended, was answered with what was announced. Returns once that is
+	/// final.
+	async fn show_planted(&self, round: RoundId, root: H256, salt: H256) -> ChainResult<()>;
 
 	/// The addresses of the orchestrators of a region.
 	async fn orchestrators_of(&self, region: RegionId) -> ChainResult<Vec<String>>;

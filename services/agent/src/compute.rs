@@ -4,7 +4,9 @@
 mod gemm;
 mod lanes;
 mod memory;
+mod storage;
 
 pub use gemm::CpuGemm;
 pub use lanes::{run_lanes, LaneFault};
-pub use memory::{FilledMemory, MemoryFault, WalkedMemory};
+pub use memory::{needed_bytes, FilledMemory, MemoryFault, WalkedMemory};
+pub use storage::{SealPlan, SealedSectors, StorageFault};

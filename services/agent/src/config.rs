@@ -75,6 +75,9 @@ pub struct Config {
 	/// Connections.
 	#[serde(default)]
 	pub network: NetworkConfig,
+	/// Rounds of performance challenges.
+	#[serde(default)]
+	pub challenges: ChallengeConfig,
 	/// Work for tenants.
 	#[serde(default)]
 	pub workload: WorkloadConfig,
@@ -148,6 +151,29 @@ impl Default for NetworkConfig {
 	}
 }
 
+/// The `[challenges]` part.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct ChallengeConfig {
+	/// The share of rounds, in parts per million and at most all of them, that the agent answers with
+	/// what it has planted, where it may: a made-up result, which it announces on chain before the round
+	/// and shows there after it. 0: it announces nothing.
+	///
+	/// Verifiers that say it passed have not looked. Each pays the network's `planted_penalty`, and a
+	/// fifth of that goes to the account that signs the agent's calls, as long as the protocol's funds
+	/// allow. The round counts no more once it is shown; until then the device lacks the part of its
+	/// score that the round was about. Announcing and showing cost a transaction's fee each. At most one
+	/// is used in the network's `planted_interval_millis`. If the agent stops for the whole dispute
+	/// window after such a round, the round counts as failed.
+	pub planted_share_ppm: u32,
+}
+
+impl Default for ChallengeConfig {
+	fn default() -> Self {
+		Self { planted_share_ppm: 10_000 }
+	}
+}
+
 /// The `[workload]` part.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -189,6 +215,7 @@ impl Config {
 			evidence: EvidenceConfig::default(),
 			power: PowerConfig::default(),
 			network: NetworkConfig::default(),
+			challenges: ChallengeConfig::default(),
 			workload: WorkloadConfig::default(),
 			poll: PollConfig::default(),
 		}
@@ -229,6 +256,11 @@ impl Config {
 		let range = 100..=600_000;
 		check(range.contains(&self.poll.leases_millis), "poll.leases-millis", "100 to 600000")?;
 		check(range.contains(&self.poll.upkeep_millis), "poll.upkeep-millis", "100 to 600000")?;
+		check(
+			self.challenges.planted_share_ppm <= 1_000_000,
+			"challenges.planted-share-ppm",
+			"at most 1000000",
+		)?;
 		check(
 			(1..=60_000).contains(&self.power.timeout_millis),
 			"power.timeout-millis",
@@ -282,7 +314,7 @@ mod tests {
 		let config = load(
 			"device = 1\ndata-dir = \"/d\"\n[evidence]\nsource = \"sev-snp\"\n\
 			 certificates = \"/c\"\ngpus = \"always\"\n[power]\nsource = \"exec\"\ncommand = [\"a\", \"b\"]\n\
-			 [workload]\nenabled = false\n",
+			 [challenges]\nplanted-share-ppm = 1000000\n[workload]\nenabled = false\n",
 		)
 		.expect("valid");
 		assert_eq!(config.evidence.source, EvidenceSource::SevSnp);
@@ -290,13 +322,18 @@ mod tests {
 		assert_eq!(config.evidence.gpus, GpuUse::Always);
 		assert_eq!(config.power.source, PowerSourceConfig::Exec);
 		assert_eq!(config.power.command, ["a", "b"]);
+		assert_eq!(config.challenges.planted_share_ppm, 1_000_000);
 		assert!(!config.workload.enabled);
 		assert_eq!(config.key_path(), Path::new("/d/device.key"));
 	}
 
 	#[test]
 	fn unknown_fields_and_bad_ranges_should_be_named() {
-		for text in ["device = 1\ncolour = 2", "device = 1\n[power]\nwatts = 2"] {
+		for text in [
+			"device = 1\ncolour = 2",
+			"device = 1\n[power]\nwatts = 2",
+			"device = 1\n[challenges]\nshare = 2",
+		] {
 			let error = load(text).expect_err("unknown field").to_string();
 			assert!(error.contains("unknown field"), "{error}");
 		}
@@ -306,6 +343,7 @@ mod tests {
 			("[network]\nretry-max-millis = 999", "network.retry-max-millis"),
 			("[poll]\nleases-millis = 99", "poll.leases-millis"),
 			("[poll]\nupkeep-millis = 600001", "poll.upkeep-millis"),
+			("[challenges]\nplanted-share-ppm = 1000001", "challenges.planted-share-ppm"),
 			("[power]\ntimeout-millis = 0", "power.timeout-millis"),
 			("[power]\nerror-ppm = 1000001", "power.error-ppm"),
 			("[evidence]\nsource = \"tpm\"\ngpus = \"always\"", "evidence.gpus"),

@@ -1,13 +1,16 @@
 //! The tasks of a running agent and how they hang together.
 
+mod requests;
+
 use crate::{
 	attest::{AttestError, Attestor},
 	beats::{Beats, Skipped},
 	blobs::OrchestratorBlobs,
 	chain::{
-		BestBlock, ChainError, ChainPort, ChainResult, ChallengeStanding, DeviceView, UptimeTiming,
+		BestBlock, ChainError, ChainPort, ChainResult, ChallengeStanding, DeviceView, LeasePhase,
+		UptimeTiming,
 	},
-	challenge::Challenges,
+	challenge::{Challenges, PlantedError},
 	clock,
 	config::{Config, ConfigError},
 	key::{DeviceKey, KeyError},
@@ -18,8 +21,8 @@ use crate::{
 	workload::{Progress, WorkError, Workloads},
 };
 use armature_p2p::{
-	messages::MAX_VERSION_LEN, ControlRequest, ControlResponse, Handle, Inbound, InboundRequest,
-	Node, NodeConfig, P2pError, PeerId, RateLimit, Refusal, Reply, ServiceKind, StatusReport,
+	ControlRequest, ControlResponse, Handle, Inbound, Node, NodeConfig, P2pError, PeerId,
+	RateLimit, Refusal,
 };
 use armature_primitives::{
 	ed25519, telemetry::Beat, telemetry::BeatAck, DeviceId, EpochIndex, Moment,
@@ -38,9 +41,6 @@ use tokio::{
 
 /// The longest exchange: a challenge's window at its longest.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3_600);
-
-/// Requests of peers that are worked on at once.
-const MAX_INBOUND: usize = 32;
 
 /// Orchestrators that a beat goes to.
 const BEAT_TARGETS: usize = 3;
@@ -224,8 +224,15 @@ async fn start(
 		view.memory_mib,
 		config.workload.enabled,
 	);
-	let challenges =
-		Challenges::new(chain.clone(), key.clone(), genesis, device, collector.clone());
+	let challenges = Challenges::new(
+		chain.clone(),
+		key.clone(),
+		genesis,
+		device,
+		collector.clone(),
+		store.clone(),
+		config.challenges.planted_share_ppm,
+	);
 	let agent = Agent {
 		attestor: Attestor::new(
 			chain.clone(),
@@ -459,11 +466,12 @@ impl Agent {
 		Ok(())
 	}
 
-	/// Keeps the device attested, enrolled and scored.
+	/// Keeps the device attested, enrolled and scored, and its planted answers announced and shown.
 	async fn keep_standing(self: Arc<Self>) -> Result<(), AgentError> {
 		let upkeep = Duration::from_millis(self.config.poll.upkeep_millis);
 		let mut refused = Backoff::new(REFUSED_RETRY.0, REFUSED_RETRY.1);
 		let mut unready = Backoff::new(UNREADY_RETRY.0, UNREADY_RETRY.1);
+		let mut unplanted = Backoff::new(REFUSED_RETRY.0, REFUSED_RETRY.1);
 		loop {
 			match self.chain.uptime_timing().await {
 				Ok(timing) => {
@@ -475,9 +483,15 @@ impl Agent {
 				},
 				Err(error) => tracing::warn!(%error, "could not ask for the epoch's length"),
 			}
+			// Apart from all else: what was used must be shown in time.
+			if unplanted.is_due(Instant::now()) {
+				self.tend_planted(&mut unplanted).await?;
+			}
 			let now = Instant::now();
 			if refused.is_due(now) && unready.is_due(now) {
-				match self.improve_standing().await {
+				// With what was planted, once that is shown.
+				let score_returns = self.challenges.has_used_planted().await?;
+				match self.improve_standing(score_returns).await {
 					Ok(()) => {
 						refused.succeed();
 						unready.succeed();
@@ -501,7 +515,23 @@ impl Agent {
 		}
 	}
 
-	async fn improve_standing(&self) -> Result<(), AttestError> {
+	/// Announces and shows planted answers.
+	async fn tend_planted(&self, refused: &mut Backoff) -> Result<(), StoreError> {
+		match self.challenges.tend_planted().await {
+			Ok(()) => refused.succeed(),
+			Err(PlantedError::Store(error)) => return Err(error),
+			Err(error @ PlantedError::Chain(ChainError::Rejected(_))) => {
+				let pause = refused.fail(Instant::now());
+				tracing::warn!(%error, ?pause, "no answer can be planted");
+			},
+			Err(error) => tracing::warn!(%error, "could not see to planted answers"),
+		}
+		Ok(())
+	}
+
+	/// Attests and enrols the device where that is due, and asks for a round if it has no score, unless
+	/// its score comes back by itself.
+	async fn improve_standing(&self, score_returns: bool) -> Result<(), AttestError> {
 		let best = self.chain.best_block().await?;
 		let attestation = self.chain.attestation(self.device).await?;
 		let is_due = attestation.is_none_or(|valid| {
@@ -520,6 +550,7 @@ impl Agent {
 			standing = self.chain.challenge_standing(self.device).await?;
 		}
 		if standing == ChallengeStanding::Unscored
+			&& !score_returns
 			&& is_done(self.chain.request_challenge(self.device).await)?
 		{
 			tracing::info!("challenge requested");
@@ -557,6 +588,10 @@ impl Agent {
 		self.workloads.forget_closed(&leases)?;
 		let mut moved = false;
 		for lease in &leases {
+			// Verifiers have no use for what is filled any more, and the workload needs it.
+			if matches!(lease.phase, LeasePhase::Acknowledged { .. } | LeasePhase::Running { .. }) {
+				self.challenges.free_memory().await;
+			}
 			match self.workloads.step(lease).await {
 				Ok(progress) => moved |= progress == Progress::Moved,
 				Err(WorkError::Store(error)) => return Err(error.into()),
@@ -564,90 +599,6 @@ impl Agent {
 			}
 		}
 		Ok(moved)
-	}
-
-	async fn answer(
-		self: Arc<Self>,
-		mut inbound: mpsc::Receiver<Inbound>,
-	) -> Result<(), AgentError> {
-		let mut stop = self.stop.clone();
-		// Ends with this task.
-		let mut requests = JoinSet::new();
-		loop {
-			let request = tokio::select! {
-				request = inbound.recv() => request,
-				Some(done) = requests.join_next(), if !requests.is_empty() => {
-					if let Err(error) = done {
-						tracing::error!(%error, "a request failed");
-					}
-					continue;
-				},
-				_ = stop.wait_for(|stop| *stop) => return Ok(()),
-			};
-			let Some(Inbound { peer, request, reply }) = request else {
-				return Err(AgentError::Task("the node stopped".into()));
-			};
-			if requests.len() >= MAX_INBOUND {
-				reply.refuse(Refusal::Busy);
-				continue;
-			}
-			let agent = self.clone();
-			requests.spawn(async move { agent.answer_one(peer, request, reply).await });
-		}
-	}
-
-	async fn answer_one(&self, peer: PeerId, request: InboundRequest, reply: Reply) {
-		let roles = self.peers.roles(&peer);
-		let request = match request {
-			InboundRequest::Control(request) => request,
-			// An agent stores nothing for others.
-			InboundRequest::Blob(_) => return reply.refuse(Refusal::NotFound),
-		};
-		match request {
-			ControlRequest::StartChallenge { task } if roles.verifier => {
-				match self.challenges.commit(task).await {
-					Ok((commit, signature)) => {
-						reply.control(ControlResponse::Committed { commit, signature })
-					},
-					Err(error) => {
-						tracing::warn!(%peer, round = task.round.0, %error, "challenge not answered");
-						reply.refuse(error.refusal());
-					},
-				}
-			},
-			ControlRequest::OpenSegments { round, task, segments } if roles.verifier => {
-				match self.challenges.open(task, &segments).await {
-					Ok(openings) => reply.control(ControlResponse::Segments { openings }),
-					Err(error) => {
-						tracing::warn!(%peer, round = round.0, %error, "segments not opened");
-						reply.refuse(error.refusal());
-					},
-				}
-			},
-			ControlRequest::LeaseNotice { .. } if roles.orchestrator => {
-				self.lease_notice.notify_one();
-				reply.control(ControlResponse::Accepted);
-			},
-			ControlRequest::Status if roles != Default::default() => {
-				reply.control(ControlResponse::Status { report: self.status() });
-			},
-			_ => reply.refuse(Refusal::NotAssigned),
-		}
-	}
-
-	fn status(&self) -> StatusReport {
-		let mut version = env!("CARGO_PKG_VERSION").as_bytes().to_vec();
-		version.truncate(MAX_VERSION_LEN);
-		StatusReport {
-			service: ServiceKind::Agent,
-			version,
-			now: clock::now(),
-			started_at: self.started_at,
-			devices: 1,
-			in_flight: u32::try_from(self.challenges.in_flight()).unwrap_or(u32::MAX),
-			blobs: 0,
-			blob_bytes: 0,
-		}
 	}
 }
 

@@ -1,16 +1,16 @@
 //! Challenges that a provider gives the own machine, in private: the same work, the same commitments
 //! and the same checks as on chain, with nobody else there. Nothing is sent anywhere.
 
-use crate::compute::{run_lanes, CpuGemm, FilledMemory, LaneFault, MemoryFault};
+use crate::compute::{run_lanes, CpuGemm, FilledMemory, LaneFault, MemoryFault, StorageFault};
 use armature_primitives::{
-	challenge::{ChallengeFailure, ChallengeTask, CpuChallenge, MAX_LANES},
+	challenge::{ChallengeFailure, ChallengeTask, CpuChallenge, Work, MAX_LANES},
 	DeviceId, Moment, RoundId, H256,
 };
 use armature_verifier::challenge::{
 	self as protocol, check_opening, commit_root,
 	fill::{FillSize, SizeError},
 	gemm::{check_entry, sample_entries, GemmError, GemmProver, GemmRound, GemmSize, GemmTask},
-	memory::{check_walk, sample_memory, WalkSize, MAX_READS},
+	memory::{check_walk, sample_memory, walk_lanes, WalkSize, MAX_READS},
 	sample, steps_per_second_per_lane, Transcript, DEFAULT_STEPS_PER_SEGMENT,
 };
 use codec::Encode;
@@ -20,6 +20,10 @@ use std::{
 	num::NonZeroUsize,
 	time::{Duration, Instant},
 };
+
+mod storage;
+
+pub use storage::storage;
 
 /// Samples that are looked at, as a verifier looks at them: one tenth left out is found with 99 %
 /// ([`protocol::sampling::samples_for`]).
@@ -41,6 +45,9 @@ pub enum MeasureError {
 	/// The memory could not be filled or walked over.
 	#[error(transparent)]
 	Memory(#[from] MemoryFault),
+	/// Sectors could not be sealed or opened.
+	#[error(transparent)]
+	Storage(#[from] StorageFault),
 	/// The products were not computed.
 	#[error("the products were not computed: {0}")]
 	Gemm(GemmError<std::io::Error>),
@@ -164,23 +171,26 @@ pub fn cpu(lanes: u16, time: Duration) -> Result<Measurement, MeasureError> {
 	/// Segments of a lane that tell how long one takes.
 	const PROBE: u32 = 16;
 	let lanes = lanes.clamp(1, MAX_LANES);
-	let task = |segments| ChallengeTask {
+	let steps_per_segment = DEFAULT_STEPS_PER_SEGMENT;
+	let size = |segments| CpuChallenge { lanes, segments, steps_per_segment };
+	let task = |size| ChallengeTask {
 		round: RoundId(0),
 		device: NOBODY,
 		seed: drawn(),
-		cpu: CpuChallenge { lanes, segments, steps_per_segment: DEFAULT_STEPS_PER_SEGMENT },
+		work: Work::Cpu(size),
 		deadline: Moment::MAX,
 	};
 	// Some segments tell how many fit; the first alone would count the table and a cold core.
 	let began = Instant::now();
-	run_lanes(&task(PROBE), &|| false)?;
+	run_lanes(&task(size(PROBE)), &|| false)?;
 	let fit = time.as_nanos().saturating_mul(PROBE.into()) / began.elapsed().as_nanos().max(1);
 	let most = protocol::MAX_CHECKPOINTS / u32::from(lanes);
-	let task = task(u32::try_from(fit).unwrap_or(u32::MAX).clamp(1, most));
+	let size = size(u32::try_from(fit).unwrap_or(u32::MAX).clamp(1, most));
+	let task = task(size);
 
 	let began = Instant::now();
 	let states = run_lanes(&task, &|| false)?;
-	let root = commit_root(&task.cpu, &states).map_err(LaneFault::from)?;
+	let root = commit_root(&size, &states).map_err(LaneFault::from)?;
 	let elapsed = began.elapsed();
 	let transcript = Transcript::new(task, states).map_err(LaneFault::from)?;
 	let mut checks = Checks::default();
@@ -189,14 +199,14 @@ pub fn cpu(lanes: u16, time: Duration) -> Result<Measurement, MeasureError> {
 		checks.check(&opening, |opening| check_opening(&task, root, opening))?;
 	}
 	let by_clock = u32::try_from(millis(elapsed)).unwrap_or(u32::MAX);
-	let speed = steps_per_second_per_lane(&task, by_clock);
+	let speed = steps_per_second_per_lane(&size, by_clock);
 	Ok(checks.measurement(
 		"cpu",
 		elapsed,
 		vec![
 			figure("lanes", lanes.into(), "lanes"),
 			figure("speed of each", speed, "steps/s"),
-			figure("segments", task.cpu.segments.into(), "segments/lane"),
+			figure("segments", size.segments.into(), "segments/lane"),
 		],
 	))
 }
@@ -265,17 +275,18 @@ pub fn memory(bytes: u64, lanes: u16, time: Duration) -> Result<Measurement, Mea
 	let blocks = u32::try_from(blocks).map_err(|_| SizeError::TooLarge)?;
 	let size = FillSize { lanes, blocks };
 	let began = Instant::now();
-	let filled = FilledMemory::fill(&drawn(), NOBODY, size)?;
+	let filled = FilledMemory::fill(&drawn(), NOBODY, size, &|| false)?;
 	let filling = began.elapsed();
 
 	let began = Instant::now();
-	filled.walk(drawn(), WalkSize { segments: PROBE / MAX_READS, reads: MAX_READS })?;
+	let probe = WalkSize { segments: PROBE / MAX_READS, reads: MAX_READS };
+	filled.walk(drawn(), probe, &|| false)?;
 	let segment = began.elapsed().as_nanos() / u128::from(PROBE / MAX_READS);
 	let fit = time.saturating_sub(filling).as_nanos() / segment.max(1);
-	let most = (1u32 << protocol::memory::MAX_WALK_DEPTH) / u32::from(lanes);
+	let most = (1u32 << protocol::memory::MAX_WALK_DEPTH) / u32::from(walk_lanes(&size));
 	let segments = u32::try_from(fit).unwrap_or(u32::MAX).clamp(PROBE / MAX_READS, most);
 	let began = Instant::now();
-	let walked = filled.walk(drawn(), WalkSize { segments, reads: MAX_READS })?;
+	let walked = filled.walk(drawn(), WalkSize { segments, reads: MAX_READS }, &|| false)?;
 	let walking = began.elapsed();
 
 	let mut checks = Checks::default();
@@ -285,7 +296,7 @@ pub fn memory(bytes: u64, lanes: u16, time: Duration) -> Result<Measurement, Mea
 		checks.check(&opening, |opening| walked.walk().check_fill(opening))?;
 	}
 	for (lane, segment) in ends {
-		let opening = walked.open(lane, segment).ok_or(ChallengeFailure::Malformed)?;
+		let opening = walked.open(&filled, lane, segment).ok_or(ChallengeFailure::Malformed)?;
 		checks.check(&opening, |opening| check_walk(walked.walk(), opening))?;
 	}
 	let reads = u128::from(segments).saturating_mul(u128::from(MAX_READS));

@@ -221,7 +221,7 @@ impl Peers {
 }
 
 /// The peer id at an address's end.
-fn peer_of(address: &str) -> Option<PeerId> {
+pub(crate) fn peer_of(address: &str) -> Option<PeerId> {
 	let (_, peer) = address.rsplit_once("/p2p/")?;
 	peer.parse().ok()
 }

@@ -31,11 +31,32 @@ pub enum StoreError {
 	/// The database failed.
 	#[error("the store failed")]
 	Database(#[from] Box<redb::Error>),
+	/// A thread that reads or writes it failed, or the agent stops.
+	#[error("a thread of the store failed: {0}")]
+	Thread(String),
 }
 
 /// Wraps any error of the database.
 pub(crate) fn database<E: Into<redb::Error>>(error: E) -> StoreError {
 	StoreError::Database(Box::new(error.into()))
+}
+
+/// Reads or writes the store on a thread that may wait for the disk.
+///
+/// # Errors
+///
+/// Those of the work, and [`StoreError::Thread`].
+pub(crate) async fn blocking<T, E>(
+	work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+	T: Send + 'static,
+	E: From<StoreError> + Send + 'static,
+{
+	match tokio::task::spawn_blocking(work).await {
+		Ok(done) => done,
+		Err(error) => Err(StoreError::Thread(error.to_string()).into()),
+	}
 }
 
 /// The agent's database. A write that returned is on disk.

@@ -1,10 +1,11 @@
 //! A chain in memory, for tests.
 
 use crate::chain::{
-	AttestationView, BestBlock, ChainError, ChainPort, ChainResult, ChallengeStanding, DeviceView,
-	EvidenceOutlook, LeasePhase, LeaseView, UptimeTiming,
+	Announced, AttestationView, BestBlock, ChainError, ChainPort, ChainResult, ChallengeStanding,
+	DeviceView, EvidenceOutlook, LeasePhase, LeaseView, OpenRound, PlantedView, UptimeTiming,
 };
 use crate::clock;
+use armature_p2p::{peer_id_of, PeerId};
 use armature_primitives::{
 	challenge::ChallengeTask,
 	device::Tier,
@@ -17,8 +18,16 @@ use armature_primitives::{
 use async_trait::async_trait;
 use std::{num::NonZeroU64, sync::Mutex};
 
+/// The block in which every announcement gets.
+pub(crate) const PLANTED_IN: u32 = 1_000;
+
 pub(crate) const GENESIS: H256 = H256([1; 32]);
 pub(crate) const NONCE: H256 = H256([2; 32]);
+
+/// Peers by their numbers, which their nodes have as seeds.
+pub(crate) fn peer(number: u8) -> PeerId {
+	peer_id_of([number; 32]).expect("a key")
+}
 
 #[derive(Debug)]
 pub(crate) struct FakeState {
@@ -27,7 +36,18 @@ pub(crate) struct FakeState {
 	pub(crate) device: Option<DeviceView>,
 	pub(crate) attestation: Option<AttestationView>,
 	pub(crate) standing: ChallengeStanding,
+	/// Those that wait for a verifier.
 	pub(crate) rounds: Vec<ChallengeTask>,
+	/// Rounds that all have sealed, and that have not closed.
+	pub(crate) sealed: Vec<RoundId>,
+	/// Of each round: peers 1 to 5 unless set otherwise.
+	pub(crate) committee: Vec<PeerId>,
+	/// `None`: not enrolled.
+	pub(crate) planted: Option<PlantedView>,
+	/// What calls about planted answers come to.
+	pub(crate) refuse_planted: Option<ChainError>,
+	/// Planted answers that were shown: round, root and salt.
+	pub(crate) shown: Vec<(RoundId, H256, H256)>,
 	pub(crate) orchestrators: Vec<String>,
 	pub(crate) verifiers: Vec<String>,
 	pub(crate) leases: Vec<LeaseView>,
@@ -55,6 +75,11 @@ impl Default for FakeChain {
 			attestation: None,
 			standing: ChallengeStanding::NotEnrolled,
 			rounds: Vec::new(),
+			sealed: Vec::new(),
+			committee: (1..=5).map(peer).collect(),
+			planted: None,
+			refuse_planted: None,
+			shown: Vec::new(),
 			orchestrators: Vec::new(),
 			verifiers: Vec::new(),
 			leases: Vec::new(),
@@ -201,8 +226,50 @@ impl ChainPort for FakeChain {
 		})
 	}
 
-	async fn open_round(&self, round: RoundId) -> ChainResult<Option<ChallengeTask>> {
-		self.ask(|state| state.rounds.iter().find(|task| task.round == round).copied())
+	async fn open_round(&self, round: RoundId) -> ChainResult<Option<OpenRound>> {
+		self.ask(|state| {
+			let task = *state.rounds.iter().find(|task| task.round == round)?;
+			Some(OpenRound { task, committee: state.committee.clone() })
+		})
+	}
+
+	async fn is_round_closed(&self, round: RoundId) -> ChainResult<bool> {
+		self.ask(|state| {
+			!state.sealed.contains(&round) && state.rounds.iter().all(|task| task.round != round)
+		})
+	}
+
+	async fn planted(&self, _: DeviceId) -> ChainResult<Option<PlantedView>> {
+		self.ask(|state| state.planted)
+	}
+
+	async fn plant_answer(&self, _: DeviceId, hash: H256) -> ChainResult<()> {
+		self.ask(|state| {
+			if let Some(error) = &state.refuse_planted {
+				state.calls.push("planting refused");
+				return Err(error.clone());
+			}
+			state.calls.push("plant");
+			if let Some(view) = &mut state.planted {
+				view.announced = Some(Announced { hash, planted_in: PLANTED_IN });
+			}
+			Ok(())
+		})?
+	}
+
+	async fn show_planted(&self, round: RoundId, root: H256, salt: H256) -> ChainResult<()> {
+		self.ask(|state| {
+			if let Some(error) = &state.refuse_planted {
+				state.calls.push("showing refused");
+				return Err(error.clone());
+			}
+			state.calls.push("show");
+			state.shown.push((round, root, salt));
+			if let Some(view) = &mut state.planted {
+				view.announced = None;
+			}
+			Ok(())
+		})?
 	}
 
 	async fn orchestrators_of(&self, _: RegionId) -> ChainResult<Vec<String>> {

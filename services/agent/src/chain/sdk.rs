@@ -1,11 +1,11 @@
 //! [`ChainPort`] over the SDK.
 
 use super::{
-	AttestationView, BestBlock, ChainError, ChainPort, ChainResult, ChallengeStanding, DeviceView,
-	EvidenceOutlook, LeasePhase, LeaseView, UptimeTiming,
+	Announced, AttestationView, BestBlock, ChainError, ChainPort, ChainResult, ChallengeStanding,
+	DeviceView, EvidenceOutlook, LeasePhase, LeaseView, OpenRound, PlantedView, UptimeTiming,
 };
+use crate::peers::peer_of;
 use armature_primitives::{
-	challenge::ChallengeTask,
 	ed25519,
 	evidence::{EvidenceBytes, MAX_EVIDENCE_LEN},
 	lease::RunReport,
@@ -13,7 +13,9 @@ use armature_primitives::{
 	DeviceId, LeaseId, RegionId, RoundId, H256,
 };
 use armature_sdk::{
-	api, bounded, evidence,
+	api,
+	api::runtime_types::pallet_challenges::types::SeatState,
+	bounded, evidence,
 	query::{self, LeaseState},
 	Account, AtBlock, Chain, Error, Static, Wait,
 };
@@ -194,9 +196,67 @@ impl ChainPort for SdkChain {
 		self.submit(&api::tx().challenges().request_challenge(Static(device))).await
 	}
 
-	async fn open_round(&self, round: RoundId) -> ChainResult<Option<ChallengeTask>> {
+	async fn open_round(&self, round: RoundId) -> ChainResult<Option<OpenRound>> {
+		let at = self.best().await?;
+		let found = query::round(&at, round).await.map_err(failed)?;
+		let waits = found.filter(|round| {
+			round.seats.0.iter().any(|seat| matches!(seat.state, SeatState::Empty))
+		});
+		let Some(found) = waits else { return Ok(None) };
+		let members = query::committee(&at, &found).await.map_err(failed)?;
+		let committee = members.into_iter().filter_map(|(who, address)| {
+			let peer = peer_of(&address);
+			if peer.is_none() {
+				tracing::warn!(
+					round = round.0,
+					%who,
+					%address,
+					"a verifier of a round is not heard: its address names no peer"
+				);
+			}
+			peer
+		});
+		Ok(Some(OpenRound { task: found.task.0, committee: committee.collect() }))
+	}
+
+	async fn is_round_closed(&self, round: RoundId) -> ChainResult<bool> {
 		let found = query::round(&self.best().await?, round).await.map_err(failed)?;
-		Ok(found.map(|round| round.task.0))
+		Ok(found.is_none())
+	}
+
+	async fn planted(&self, device: DeviceId) -> ChainResult<Option<PlantedView>> {
+		let at = self.best().await?;
+		let Some(record) = query::enrolment(&at, device).await.map_err(failed)? else {
+			return Ok(None);
+		};
+		let parameters = query::challenge_parameters(&at).await.map_err(failed)?;
+		let opened_in = match query::open_round_of(&at, device).await.map_err(failed)? {
+			Some(id) => query::round(&at, id).await.map_err(failed)?.map(|round| round.opened_in),
+			None => None,
+		};
+		Ok(Some(PlantedView {
+			announced: record
+				.planted
+				.map(|planted| Announced { hash: planted.hash, planted_in: planted.planted_in }),
+			may_show_from: record
+				.planted_shown_at
+				.map_or(0, |shown| shown.saturating_add(parameters.planted_interval_millis)),
+			opened_in,
+			lead_blocks: parameters.planted_lead_blocks,
+			performance: query::performance(&at, device).await.map_err(failed)?,
+			now: query::now(&at).await.map_err(failed)?,
+		}))
+	}
+
+	async fn plant_answer(&self, device: DeviceId, hash: H256) -> ChainResult<()> {
+		self.submit(&api::tx().challenges().plant_answer(Static(device), hash)).await
+	}
+
+	async fn show_planted(&self, round: RoundId, root: H256, salt: H256) -> ChainResult<()> {
+		// What is shown is forgotten here: a fork must not take it back.
+		let call = api::tx().challenges().show_planted(Static(round), root, salt);
+		let included = self.chain.submit(&call, &self.account, Wait::Finalized).await;
+		included.map(|_| ()).map_err(failed)
 	}
 
 	async fn orchestrators_of(&self, region: RegionId) -> ChainResult<Vec<String>> {

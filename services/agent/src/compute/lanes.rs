@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LaneFault {
-	/// The task breaks its bounds, or the run was stopped.
+	/// The task is of another kind or breaks its bounds, or the run was stopped.
 	#[error(transparent)]
 	Task(#[from] ChallengeError),
 	/// A thread could not be started, or failed.
@@ -26,10 +26,11 @@ pub fn run_lanes(
 	task: &ChallengeTask,
 	expired: &(impl Fn() -> bool + Sync),
 ) -> Result<Vec<State>, LaneFault> {
-	let total = checkpoints(&task.cpu)?;
+	let cpu = task.cpu().ok_or(ChallengeError::OtherKind)?;
+	let total = checkpoints(cpu)?;
 	std::thread::scope(|scope| {
 		let mut lanes = Vec::new();
-		for lane in 0..task.cpu.lanes {
+		for lane in 0..cpu.lanes {
 			let thread = std::thread::Builder::new()
 				.name(format!("lane-{lane}"))
 				.spawn_scoped(scope, move || {

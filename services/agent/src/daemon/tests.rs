@@ -4,14 +4,14 @@ use super::*;
 use crate::{
 	chain::{LeasePhase, LeaseView},
 	config::NetworkConfig,
-	testing::{FakeChain, GENESIS, NONCE},
+	testing::{peer, FakeChain, GENESIS, NONCE},
 };
 use armature_p2p::{
 	messages::{beat_payload, hello_payload, put_payload},
-	BlobRequest, BlobResponse, PutAuth,
+	BlobRequest, BlobResponse, InboundRequest, PutAuth, ServiceKind,
 };
 use armature_primitives::{
-	challenge::{ChallengeTask, CpuChallenge},
+	challenge::{ChallengeTask, CpuChallenge, MemoryChallenge, Work},
 	device::{DeviceStatus, Tier},
 	lease::RunStatus,
 	market::OrderSpec,
@@ -20,7 +20,12 @@ use armature_primitives::{
 	LeaseId, Ppm, RegionId, RoundId, H256,
 };
 use armature_verifier::{
-	challenge::{check_openings, sample, task_hash, SegmentOpening},
+	challenge::{
+		check_openings,
+		fill::FillOpening,
+		memory::{check_walk, sample_memory, Walk, WalkOpening},
+		sample, task_hash, SegmentOpening,
+	},
 	evidence::{check_statement, decode, Context},
 	signature::verify_device,
 };
@@ -28,7 +33,13 @@ use codec::Decode;
 use sp_core::{ed25519::Pair as EdPair, Pair};
 use tokio::sync::oneshot;
 
+mod planted;
+
 const DEVICE: DeviceId = DeviceId(7);
+
+/// The number of the service's peer.
+const SERVICE: u8 = 9;
+
 const PRIMES: &[u8] = include_bytes!("../../../../workloads/wasm/prime-count.wasm");
 
 #[test]
@@ -86,7 +97,7 @@ struct Service {
 impl Service {
 	async fn spawn(key: ed25519::Public) -> Self {
 		let (handle, mut inbound) = Node::spawn(NodeConfig {
-			identity: [9; 32],
+			identity: [SERVICE; 32],
 			listen: vec!["/ip4/127.0.0.1/tcp/0".into()],
 			request_timeout: Duration::from_secs(60),
 			max_peers: 8,
@@ -201,7 +212,25 @@ fn registered(chain: &FakeChain, key: &DeviceKey) {
 			region: RegionId(1),
 			memory_mib: 1_024,
 		});
+		// The service of the test, where it is a verifier at all.
+		chain.committee = vec![peer(SERVICE)];
 	});
+}
+
+fn order() -> OrderSpec {
+	OrderSpec {
+		module: hash(PRIMES),
+		input: hash(b"10000"),
+		max_fuel: 10_000_000,
+		max_memory_mib: 16,
+		max_duration_millis: 60_000,
+		max_price_per_gfuel: 1,
+		min_tier: Tier::T0,
+		min_availability: Ppm(0),
+		min_steps_per_second: 0,
+		region: None,
+		deadline: 0,
+	}
 }
 
 async fn until(what: &str, mut is_true: impl FnMut() -> bool) {
@@ -224,7 +253,7 @@ async fn an_agent_should_live_a_whole_life() {
 		round: RoundId(1),
 		device: DEVICE,
 		seed: H256([8; 32]),
-		cpu: CpuChallenge { lanes: 2, segments: 10, steps_per_segment: 16 },
+		work: Work::Cpu(CpuChallenge { lanes: 2, segments: 10, steps_per_segment: 16 }),
 		deadline: clock::now() + 120_000,
 	};
 	chain.edit(|chain| {
@@ -266,7 +295,7 @@ async fn an_agent_should_live_a_whole_life() {
 		segments: wanted.clone(),
 	};
 	let answer = service.handle.control(peer, open, wait).await.expect("answered");
-	let ControlResponse::Segments { openings } = answer else { panic!("{answer:?}") };
+	let ControlResponse::Opened { openings } = answer else { panic!("{answer:?}") };
 	let openings = Vec::<SegmentOpening>::decode(&mut &openings[..]).expect("decodes");
 	assert_eq!(check_openings(&round, commit.root, &wanted, &openings), Ok(()));
 
@@ -279,19 +308,7 @@ async fn an_agent_should_live_a_whole_life() {
 	chain.edit(|chain| {
 		chain.leases = vec![LeaseView {
 			id: LeaseId(5),
-			spec: OrderSpec {
-				module: hash(PRIMES),
-				input: hash(b"10000"),
-				max_fuel: 10_000_000,
-				max_memory_mib: 16,
-				max_duration_millis: 60_000,
-				max_price_per_gfuel: 1,
-				min_tier: Tier::T0,
-				min_availability: Ppm(0),
-				min_steps_per_second: 0,
-				region: None,
-				deadline: 0,
-			},
+			spec: order(),
 			phase: LeasePhase::Offered { until: clock::now() + 120_000 },
 		}];
 	});
@@ -323,6 +340,93 @@ async fn an_agent_should_live_a_whole_life() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_verifier_should_be_led_through_a_round_of_memory() {
+	let dir = tempfile::tempdir().expect("a directory");
+	let config = config(dir.path());
+	let key = DeviceKey::generate(&config.key_path()).expect("a key");
+	let service = Service::spawn(key.public()).await;
+	let chain = Arc::new(FakeChain::default());
+	registered(&chain, &key);
+	let round = ChallengeTask {
+		round: RoundId(1),
+		device: DEVICE,
+		seed: H256([8; 32]),
+		work: Work::Memory(MemoryChallenge { lanes: 2, blocks: 40, segments: 6, reads: 5 }),
+		deadline: clock::now() + 120_000,
+	};
+	chain.edit(|chain| {
+		chain.verifiers = vec![service.address.clone()];
+		chain.rounds = vec![round];
+	});
+	let (stop, stopped) = oneshot::channel::<()>();
+	let agent = tokio::spawn(run(config, chain.clone(), async {
+		stopped.await.ok();
+	}));
+	until("a greeting", || service.seen(|seen| seen.hello.is_some())).await;
+	let peer = service.seen(|seen| seen.hello).expect("greeted");
+	let ask = |request| {
+		let answer = service.handle.control(peer, request, Duration::from_secs(60));
+		async move { answer.await.expect("answered") }
+	};
+	let refused = |reason| ControlResponse::Refused { reason };
+	let (task, start) = (task_hash(&round), H256([4; 32]));
+
+	// Nothing is filled yet.
+	assert_eq!(ask(ControlRequest::ReserveWalk { task }).await, refused(Refusal::NotFound));
+	let answer = ask(ControlRequest::StartChallenge { task: round }).await;
+	let ControlResponse::Committed { commit, signature } = answer else { panic!("{answer:?}") };
+	let domain = Domain::ChallengeCommit;
+	assert!(verify_device(domain, &GENESIS, DEVICE, &commit, &key.public(), &signature));
+
+	// One walk, in its turn.
+	let walk = || ask(ControlRequest::Walk { task, key: start });
+	assert_eq!(walk().await, refused(Refusal::NotAssigned));
+	assert_eq!(ask(ControlRequest::ReserveWalk { task }).await, ControlResponse::Accepted);
+	let answer = walk().await;
+	let ControlResponse::Walked { ends } = answer else { panic!("{answer:?}") };
+	assert_eq!(walk().await, refused(Refusal::NotAssigned));
+
+	// What was drawn after it is opened, and right.
+	let walk = Walk::of_task(&round, start, commit.root, ends).expect("of this kind");
+	let (positions, segments) = sample_memory(&H256([3; 32]), &walk, 5).expect("in bounds");
+	let answer = ask(ControlRequest::OpenBlocks { task, positions: positions.clone() }).await;
+	let ControlResponse::Opened { openings } = answer else { panic!("{answer:?}") };
+	let openings = Vec::<FillOpening>::decode(&mut &openings[..]).expect("decodes");
+	assert_eq!(openings.len(), positions.len());
+	for opening in &openings {
+		assert_eq!(walk.check_fill(opening), Ok(()));
+	}
+	let open = |key| ask(ControlRequest::OpenWalk { task, key, segments: segments.clone() });
+	assert_eq!(open(H256::zero()).await, refused(Refusal::NotFound));
+	let answer = open(start).await;
+	let ControlResponse::Opened { openings } = answer else { panic!("{answer:?}") };
+	let openings = Vec::<WalkOpening>::decode(&mut &openings[..]).expect("decodes");
+	let found: Vec<_> = openings.iter().map(|found| (found.lane, found.segment)).collect();
+	assert_eq!(found, segments);
+	for opening in &openings {
+		assert_eq!(check_walk(&walk, opening), Ok(()));
+	}
+
+	// A workload gets the memory, though the round is still there.
+	chain.edit(|chain| {
+		let phase = LeasePhase::Acknowledged { until: clock::now() + 120_000 };
+		chain.leases = vec![LeaseView { id: LeaseId(5), spec: order(), phase }];
+	});
+	let deadline = Instant::now() + Duration::from_secs(60);
+	loop {
+		let open = ControlRequest::OpenBlocks { task, positions: vec![0] };
+		match ask(open).await {
+			ControlResponse::Refused { reason: Refusal::NotFound } => break,
+			// It may ask so often only, but for what is there.
+			other => assert!(Instant::now() < deadline, "{other:?}"),
+		}
+		tokio::time::sleep(Duration::from_millis(50)).await;
+	}
+	stop.send(()).expect("running");
+	agent.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn strangers_should_get_nothing() {
 	let dir = tempfile::tempdir().expect("a directory");
 	let config = config(dir.path());
@@ -344,17 +448,21 @@ async fn strangers_should_get_nothing() {
 		round: RoundId(1),
 		device: DEVICE,
 		seed: H256::zero(),
-		cpu: CpuChallenge { lanes: 1, segments: 1, steps_per_segment: 1 },
+		work: Work::Cpu(CpuChallenge { lanes: 1, segments: 1, steps_per_segment: 1 }),
 		deadline: u64::MAX,
 	};
 	let answer = ask(ControlRequest::StartChallenge { task }).await.expect("answered");
 	assert_eq!(answer, refused(Refusal::NotAssigned));
-	let open = ControlRequest::OpenSegments {
-		round: RoundId(1),
-		task: task_hash(&task),
-		segments: vec![(0, 0)],
-	};
-	assert_eq!(ask(open).await.expect("answered"), refused(Refusal::NotAssigned));
+	let (task, key) = (task_hash(&task), H256([4; 32]));
+	for request in [
+		ControlRequest::OpenSegments { round: RoundId(1), task, segments: vec![(0, 0)] },
+		ControlRequest::ReserveWalk { task },
+		ControlRequest::Walk { task, key },
+		ControlRequest::OpenBlocks { task, positions: vec![0] },
+		ControlRequest::OpenWalk { task, key, segments: vec![(0, 0)] },
+	] {
+		assert_eq!(ask(request).await.expect("answered"), refused(Refusal::NotAssigned));
+	}
 	let stat = BlobRequest::Stat { hash: H256::zero() };
 	let answer = service
 		.handle
@@ -383,7 +491,7 @@ async fn a_stop_should_leave_the_store_free() {
 		round: RoundId(1),
 		device: DEVICE,
 		seed: H256([8; 32]),
-		cpu: CpuChallenge { lanes: 1, segments: 100_000, steps_per_segment: 8_192 },
+		work: Work::Cpu(CpuChallenge { lanes: 1, segments: 100_000, steps_per_segment: 8_192 }),
 		deadline: clock::now() + 600_000,
 	};
 	chain.edit(|chain| {

@@ -1,0 +1,328 @@
+//! Rounds, run one after the other.
+
+use super::{
+	available,
+	memory::{watch, Held},
+	planted::{PlantedRound, Plants},
+	power::Meter,
+	signed::Signed,
+	turns::Patience,
+	ChallengeFault,
+};
+use crate::{
+	chain::ChainPort,
+	clock,
+	compute::{needed_bytes, run_lanes, FilledMemory},
+	key::DeviceKey,
+	store::{blocking, Store},
+	telemetry::Collector,
+};
+use armature_primitives::{
+	challenge::{ChallengeCommit, ChallengeTask, MemoryChallenge, Work},
+	ed25519,
+	signing::Domain,
+	telemetry::PowerReading,
+	DeviceId, H256,
+};
+use armature_verifier::challenge::{memory::sizes, task_hash, Transcript};
+use std::{
+	path::PathBuf,
+	sync::{
+		atomic::{AtomicBool, AtomicUsize, Ordering},
+		Arc, Mutex, MutexGuard, PoisonError,
+	},
+	time::{Duration, Instant},
+};
+use tokio::sync::Semaphore;
+
+/// How often the chain is asked about a round that it has confirmed.
+const WATCH_INTERVAL: Duration = Duration::from_secs(6);
+
+/// How long a round is not tried again where there was too little memory for it.
+const NO_MEMORY_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether an answer that waits is still wanted.
+const STOP_CHECK: Duration = Duration::from_millis(100);
+
+/// What tests set otherwise.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+	/// The file that tells how much memory the machine can give.
+	pub(super) meminfo: PathBuf,
+	/// How long turns are kept.
+	pub(super) patience: Patience,
+	/// How often the chain is asked whether a round is open, and who else is of its committee.
+	pub(super) watch: Duration,
+	/// How long a round is not tried again where there was too little memory for it.
+	pub(super) no_memory: Duration,
+}
+
+impl Default for Settings {
+	fn default() -> Self {
+		Self {
+			meminfo: available::MEMINFO.into(),
+			patience: Patience::default(),
+			watch: WATCH_INTERVAL,
+			no_memory: NO_MEMORY_PAUSE,
+		}
+	}
+}
+
+/// What a finished round can show.
+pub(super) enum Shown {
+	/// Checkpoints of lanes.
+	Lanes(Transcript),
+	/// Filled memory.
+	Memory(Arc<Held>),
+	/// Nothing: the answer was made up.
+	Planted(Arc<PlantedRound>),
+}
+
+/// A finished round.
+pub(super) struct Done {
+	pub(super) shown: Shown,
+	pub(super) commit: ChallengeCommit,
+	pub(super) signature: ed25519::Signature,
+}
+
+impl Done {
+	/// Whether its commitment can still be opened.
+	pub(super) fn is_kept(&self) -> bool {
+		match &self.shown {
+			Shown::Lanes(_) | Shown::Planted(_) => true,
+			Shown::Memory(held) => held.is_kept(),
+		}
+	}
+}
+
+/// Runs the rounds of one device.
+pub(super) struct Runner {
+	pub(super) chain: Arc<dyn ChainPort>,
+	pub(super) device: DeviceId,
+	pub(super) plants: Plants,
+	pub(super) settings: Settings,
+	pub(super) signed: Signed,
+	key: DeviceKey,
+	genesis: H256,
+	meter: Meter,
+	/// Rounds run one after the other: two at once would both look slow.
+	turn: Semaphore,
+	stop: AtomicBool,
+	in_flight: AtomicUsize,
+	/// The memory of the last round of that kind.
+	held: Mutex<Option<Arc<Held>>>,
+}
+
+/// What came of a round, and the power that it took.
+type Proved = (H256, Shown, PowerReading);
+
+impl Runner {
+	pub(super) fn new(
+		chain: Arc<dyn ChainPort>,
+		key: DeviceKey,
+		genesis: H256,
+		device: DeviceId,
+		collector: Arc<Mutex<Collector>>,
+		store: Arc<Store>,
+		planted_share_ppm: u32,
+		settings: Settings,
+	) -> Self {
+		Self {
+			chain,
+			device,
+			plants: Plants::new(store.clone(), device, planted_share_ppm),
+			settings,
+			signed: Signed::new(store),
+			key,
+			genesis,
+			meter: Meter::new(collector),
+			turn: Semaphore::new(1),
+			stop: AtomicBool::new(false),
+			in_flight: AtomicUsize::new(0),
+			held: Mutex::default(),
+		}
+	}
+
+	/// Rounds that run or wait to.
+	pub(super) fn in_flight(&self) -> usize {
+		self.in_flight.load(Ordering::SeqCst)
+	}
+
+	/// Ends the round that runs, and gives back what is filled.
+	pub(super) fn stop(&self) {
+		self.stop.store(true, Ordering::SeqCst);
+		if let Some(held) = self.held().as_ref() {
+			held.end();
+		}
+	}
+
+	/// Runs a round when those before it are done. `stop` ends it.
+	pub(super) async fn run(
+		self: Arc<Self>,
+		task: ChallengeTask,
+		stop: Arc<AtomicBool>,
+	) -> Result<Arc<Done>, ChallengeFault> {
+		self.in_flight.fetch_add(1, Ordering::SeqCst);
+		let result = async {
+			let _turn = self.turn.acquire().await.map_err(|_| ChallengeFault::Stopped)?;
+			if let Some(done) = self.planted(&task, &stop).await? {
+				return Ok(done);
+			}
+			let runner = self.clone();
+			blocking(move || runner.run_blocking(task, &stop)).await
+		}
+		.await;
+		if let Ok(Shown::Memory(held)) = result.as_ref().map(|done| &done.shown) {
+			tokio::spawn(watch(held, self.chain.clone(), self.settings.watch));
+		}
+		self.in_flight.fetch_sub(1, Ordering::SeqCst);
+		result
+	}
+
+	/// Gives the memory of an earlier round back, and returns when that is done.
+	pub(super) async fn free_memory(self: &Arc<Self>) {
+		let runner = self.clone();
+		if let Err(error) = tokio::task::spawn_blocking(move || runner.free()).await {
+			tracing::error!(%error, "giving memory back failed");
+		}
+	}
+
+	/// Answers a round with what is planted, as late as with work; `None` where it is to be answered with
+	/// work.
+	async fn planted(
+		self: &Arc<Self>,
+		task: &ChallengeTask,
+		stop: &AtomicBool,
+	) -> Result<Option<Arc<Done>>, ChallengeFault> {
+		let began = Instant::now();
+		let in_time = || {
+			let is_stopped = stop.load(Ordering::SeqCst) || self.stop.load(Ordering::SeqCst);
+			if is_stopped || clock::now() >= task.deadline {
+				Err(ChallengeFault::Stopped)
+			} else {
+				Ok(())
+			}
+		};
+		// An answer that nobody gets would use it up, too.
+		in_time()?;
+		let (runner, of) = (self.clone(), *task);
+		let signed = blocking(move || runner.signed.root(&of)).await?;
+		let planted = self.plants.answer(self.chain.as_ref(), task, signed).await?;
+		let Some(planted) = planted else { return Ok(None) };
+		loop {
+			in_time()?;
+			let left = planted.after().saturating_sub(began.elapsed());
+			if left.is_zero() {
+				break;
+			}
+			tokio::time::sleep(left.min(STOP_CHECK)).await;
+		}
+		let round = PlantedRound::new(planted, self.settings.patience);
+		let (runner, shown) = (self.clone(), Shown::Planted(Arc::new(round)));
+		let sign = move || runner.sign(&of, planted.root, shown, planted.power());
+		let done = blocking(sign).await?;
+		tracing::info!(round = task.round.0, "challenge answered with what was planted");
+		Ok(Some(done))
+	}
+
+	fn run_blocking(
+		&self,
+		task: ChallengeTask,
+		stop: &AtomicBool,
+	) -> Result<Arc<Done>, ChallengeFault> {
+		let began = Instant::now();
+		let left = Duration::from_millis(task.deadline.saturating_sub(clock::now()));
+		let is_stopped = || stop.load(Ordering::SeqCst) || self.stop.load(Ordering::SeqCst);
+		let expired = || is_stopped() || began.elapsed() >= left;
+		// It may have waited for its turn.
+		if expired() {
+			return Err(ChallengeFault::Stopped);
+		}
+		// This round may need the memory of an earlier one, and a walk over it would slow this one down.
+		self.free();
+		let (root, shown, power) = match &task.work {
+			Work::Cpu(_) => self.run_lanes(&task, &expired)?,
+			Work::Memory(memory) => self.fill_memory(&task, memory, &expired)?,
+		};
+		// It may have ended between two looks.
+		if expired() {
+			return Err(ChallengeFault::Stopped);
+		}
+		let took = began.elapsed();
+		let done = self.sign(&task, root, shown, power)?;
+		if let Shown::Memory(held) = &done.shown {
+			self.hold(held.clone());
+		}
+		self.plants.remember(task.work, took, power);
+		tracing::info!(
+			round = task.round.0,
+			kind = ?task.work.kind(),
+			lanes = task.work.lanes(),
+			elapsed_millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+			power_milliwatts = power.loaded.0,
+			"challenge done"
+		);
+		Ok(done)
+	}
+
+	/// Signs what came of a round, unless another root was signed for it. Waits for the disk.
+	fn sign(
+		&self,
+		task: &ChallengeTask,
+		root: H256,
+		shown: Shown,
+		power: PowerReading,
+	) -> Result<Arc<Done>, ChallengeFault> {
+		self.signed.note(task, root, clock::now())?;
+		let commit = ChallengeCommit { task: task_hash(task), root, power };
+		let signature = self.key.sign(Domain::ChallengeCommit, &self.genesis, self.device, &commit);
+		Ok(Arc::new(Done { shown, commit, signature }))
+	}
+
+	fn run_lanes(
+		&self,
+		task: &ChallengeTask,
+		expired: &(impl Fn() -> bool + Sync),
+	) -> Result<Proved, ChallengeFault> {
+		let (states, power) = self.meter.metered(|| run_lanes(task, expired))?;
+		let transcript = Transcript::new(*task, states?).map_err(ChallengeFault::Task)?;
+		Ok((transcript.root(), Shown::Lanes(transcript), power))
+	}
+
+	fn fill_memory(
+		&self,
+		task: &ChallengeTask,
+		memory: &MemoryChallenge,
+		expired: &(impl Fn() -> bool + Sync),
+	) -> Result<Proved, ChallengeFault> {
+		available::check(&self.settings.meminfo, needed_bytes(memory))?;
+		let (size, walk) = sizes(memory);
+		let fill = || FilledMemory::fill(&task.seed, task.device, size, expired);
+		let (filled, power) = self.meter.metered(fill)?;
+		let filled = filled?;
+		let root = filled.root();
+		let held = Held::new(*task, walk, filled, self.settings.patience);
+		Ok((root, Shown::Memory(Arc::new(held)), power))
+	}
+
+	fn hold(&self, held: Arc<Held>) {
+		let mut slot = self.held();
+		// A stop that came meanwhile found nothing to end.
+		if self.stop.load(Ordering::SeqCst) {
+			held.end();
+		}
+		*slot = Some(held);
+	}
+
+	/// Gives back the memory of an earlier round, and waits for that.
+	fn free(&self) {
+		let held = self.held().take();
+		if let Some(held) = held {
+			held.free();
+		}
+	}
+
+	fn held(&self) -> MutexGuard<'_, Option<Arc<Held>>> {
+		self.held.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+}
