@@ -138,7 +138,9 @@ pub fn reason(reason: &RefusalReason) -> String {
 	match reason {
 		RefusalReason::NoAsks => "no device is on offer".to_string(),
 		RefusalReason::NotActive => "the device is not active".to_string(),
-		RefusalReason::Busy => "the device is running another lease".to_string(),
+		RefusalReason::Busy => {
+			"the device runs a lease, or its memory is being measured".to_string()
+		},
 		RefusalReason::Region => "the device is in another region".to_string(),
 		RefusalReason::Tier { has: Some(has) } => {
 			format!("the device is attested at {} only", tier(*has))
@@ -156,8 +158,11 @@ pub fn reason(reason: &RefusalReason) -> String {
 		RefusalReason::Performance { has: None } => {
 			"the device has no recent performance score".to_string()
 		},
+		RefusalReason::Memory { has_mib: 0 } => {
+			"the device has not shown its memory yet: a memory round is to come".to_string()
+		},
 		RefusalReason::Memory { has_mib } => {
-			format!("the device offers {has_mib} MiB of memory only")
+			format!("the device has shown to have {has_mib} MiB of memory only")
 		},
 		RefusalReason::TooSlow { needs_millis } => format!(
 			"the fuel takes {} at the device's speed, longer than the order's time limit",

@@ -7,7 +7,7 @@ mod serve;
 
 pub(crate) use attest::{Attest, AttestVerify};
 pub(crate) use buy::{Lease, Order, Submit};
-pub(crate) use provide::{Ask, Device, Energy, Provider, Rack, Site, TariffArgs};
+pub(crate) use provide::{Ask, Device, Energy, Maintenance, Provider, Rack, Site, TariffArgs};
 pub(crate) use serve::{
 	Agent, Blob, Challenge, ChallengeKind, ChallengeRun, Config, Daemon, Orchestrator, RunService,
 	Verifier, Workload,
@@ -267,6 +267,8 @@ mod tests {
 			"armature rack add 3",
 			"armature device add --site 1 --rack 2 --key f --lanes 4 --memory 1024 --label box",
 			"armature device clear-jail 7",
+			"armature device maintenance start 7",
+			"armature device maintenance end 7 --output json",
 			"armature ask set 7 --price 12plk --reserve 0.5",
 			"armature order submit job.toml --watch --result f --give-up-after 30s",
 			"armature order top-up 9 --price 0.1",
@@ -286,6 +288,7 @@ mod tests {
 			"armature config print-default agent",
 			"armature challenge run --local",
 			"armature challenge run --local --kind cpu --kind gemm --duration 2s --lanes 2 --side 512",
+			"armature challenge run --local --kind storage --storage 64 --directory d",
 			"armature attest verify a.bin b.pem --at 2026-01-31T12:00:00Z --nonce 00ff --root r.pem",
 			"armature attest verify a --policy p.toml --root r --root s --output json",
 		] {
@@ -307,6 +310,10 @@ mod tests {
 			"armature device add --site 1 --key f --lanes 0 --memory 1",
 			"armature device add --site 1 --key f --lanes 1025 --memory 1",
 			"armature device show x",
+			"armature device maintenance",
+			"armature device maintenance 7",
+			"armature device maintenance start",
+			"armature device maintenance end x",
 			"armature order submit job.toml --result f",
 			"armature energy break-even 3 --fuel 0",
 			"armature blob get 0x12 --output-file f",
@@ -316,7 +323,8 @@ mod tests {
 			"armature verifier show 5Grw",
 			"armature verifier claim //Bob",
 			"armature challenge run",
-			"armature challenge run --local --kind storage",
+			"armature challenge run --local --kind location",
+			"armature challenge run --local --kind storage --storage -1",
 			"armature challenge run --local --lanes 0",
 		] {
 			assert_eq!(parse(line).err().map(|error| error.exit_code()), Some(2), "{line}");

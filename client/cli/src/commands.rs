@@ -13,6 +13,7 @@ pub(crate) mod energy;
 pub(crate) mod job;
 pub(crate) mod keys;
 pub(crate) mod lease;
+pub(crate) mod maintenance;
 pub(crate) mod order;
 pub(crate) mod outcome;
 pub(crate) mod provider;

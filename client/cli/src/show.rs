@@ -350,6 +350,6 @@ mod tests {
 			Refusal { device: Some(DeviceId(3)), reason: RefusalReason::Memory { has_mib: 64 } };
 		let view = RefusalView::from(&refusal);
 		assert_eq!(view.reason, "memory");
-		assert_eq!(view.sentence, "device 3: the device offers 64 MiB of memory only");
+		assert_eq!(view.sentence, "device 3: the device has shown to have 64 MiB of memory only");
 	}
 }

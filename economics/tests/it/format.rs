@@ -62,6 +62,22 @@ fn small_figures_should_not_show_as_nothing() {
 }
 
 #[test]
+fn memory_should_be_told_as_shown_or_as_still_to_be_shown() {
+	assert_eq!(
+		format::reason(&RefusalReason::Memory { has_mib: 0 }),
+		"the device has not shown its memory yet: a memory round is to come"
+	);
+	assert_eq!(
+		format::reason(&RefusalReason::Memory { has_mib: 1 }),
+		"the device has shown to have 1 MiB of memory only"
+	);
+	assert_eq!(
+		format::reason(&RefusalReason::Busy),
+		"the device runs a lease, or its memory is being measured"
+	);
+}
+
+#[test]
 fn every_reason_should_have_its_own_sentence() {
 	let mut reasons = vec![
 		RefusalReason::NoAsks,
@@ -73,6 +89,7 @@ fn every_reason_should_have_its_own_sentence() {
 		RefusalReason::Availability { has: Some(Ppm(990_000)) },
 		RefusalReason::Performance { has: None },
 		RefusalReason::Performance { has: Some(7) },
+		RefusalReason::Memory { has_mib: 0 },
 		RefusalReason::Memory { has_mib: 512 },
 		RefusalReason::TooSlow { needs_millis: 7_200_000 },
 		RefusalReason::SitePower {

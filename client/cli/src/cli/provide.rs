@@ -149,7 +149,7 @@ pub(crate) enum Device {
 		/// Hardware threads that it offers.
 		#[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
 		lanes: u16,
-		/// Memory that it offers, in MiB.
+		/// Memory that it offers, in MiB: no more than is free, since it is filled to be measured.
 		#[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
 		memory: u32,
 		/// Its name in lists, at most 64 bytes.
@@ -180,6 +180,9 @@ pub(crate) enum Device {
 		#[arg(value_parser = device)]
 		id: DeviceId,
 	},
+	/// Take a device out of work and challenges for a while: a reboot, a repair.
+	#[command(subcommand)]
+	Maintenance(Maintenance),
 	/// Leave the jail after a slash; tops the bond up.
 	ClearJail {
 		/// The device.
@@ -194,6 +197,27 @@ pub(crate) enum Device {
 	},
 	/// Take back the bond of a retired device.
 	Withdraw {
+		/// The device.
+		#[arg(value_parser = device)]
+		id: DeviceId,
+	},
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Maintenance {
+	/// Begin: the device is not challenged and not matched, and its score is gone.
+	///
+	/// It cannot begin with an open round or lease: wait for their end. Signed by the provider or
+	/// the operator.
+	Start {
+		/// The device.
+		#[arg(value_parser = device)]
+		id: DeviceId,
+	},
+	/// End: a round follows as soon as one may begin, and work once the device has a score again.
+	///
+	/// Start its agent first. Signed by the provider or the operator.
+	End {
 		/// The device.
 		#[arg(value_parser = device)]
 		id: DeviceId,

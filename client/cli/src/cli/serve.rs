@@ -162,6 +162,14 @@ pub(crate) struct ChallengeRun {
 	/// Memory to fill, in MiB.
 	#[arg(long, value_name = "MIB", default_value_t = 1024)]
 	pub(crate) memory: u32,
+	/// Storage to seal, in MiB. Each hardware thread seals 256 MiB at a time, and has them in memory
+	/// meanwhile.
+	#[arg(long, value_name = "MIB", default_value_t = 1024)]
+	pub(crate) storage: u32,
+	/// Where to seal: a folder of its own is made there, and removed at the end. The system's
+	/// temporary directory, which may be in memory, if not given.
+	#[arg(long, value_name = "DIR")]
+	pub(crate) directory: Option<PathBuf>,
 	/// Rows and columns of the matrices.
 	#[arg(long, default_value_t = 2048)]
 	pub(crate) side: u32,
@@ -179,6 +187,8 @@ pub(crate) enum ChallengeKind {
 	Gemm,
 	/// Memory: how fast it is filled, and read where nobody can look ahead.
 	Memory,
+	/// Storage: how fast it is sealed, and how soon a block of it is at hand.
+	Storage,
 }
 
 #[derive(Subcommand)]

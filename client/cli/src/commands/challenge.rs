@@ -7,24 +7,41 @@ use crate::{
 };
 use anyhow::Result;
 use armature_agent::measure::{self, MeasureError, Measurement};
-use std::num::NonZeroUsize;
+use std::{
+	num::NonZeroUsize,
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc,
+	},
+};
+use tokio::task::JoinHandle;
 
 /// The order in which they run: the short-lived first.
-const ALL: [ChallengeKind; 3] = [ChallengeKind::Cpu, ChallengeKind::Gemm, ChallengeKind::Memory];
+const ALL: [ChallengeKind; 4] =
+	[ChallengeKind::Cpu, ChallengeKind::Gemm, ChallengeKind::Memory, ChallengeKind::Storage];
 
 pub(crate) async fn run(context: &Context, command: Challenge) -> Result<()> {
 	let Challenge::Run(options) = command;
-	let kinds = if options.kind.is_empty() { ALL.to_vec() } else { options.kind.clone() };
+	let mut kinds = if options.kind.is_empty() { ALL.to_vec() } else { options.kind.clone() };
+	// Storage is the last: once it listened to interrupts, they no longer end the command at once.
+	kinds.sort_by_key(|kind| *kind == ChallengeKind::Storage);
 	let available = std::thread::available_parallelism().map_or(1, usize::from);
 	let lanes = options.lanes.unwrap_or_else(|| u16::try_from(available).unwrap_or(u16::MAX));
-	let options = std::sync::Arc::new(options);
+	let options = Arc::new(options);
+	let stopped = Arc::new(AtomicBool::new(false));
 	let mut measured = Vec::new();
 	for kind in kinds {
 		let progress = Progress::start(format!("{kind:?}: computing and checking").to_lowercase());
-		let options = options.clone();
-		let done = tokio::task::spawn_blocking(move || one(kind, lanes, &options)).await?;
+		let (options, is_stopped) = (options.clone(), stopped.clone());
+		let work = tokio::task::spawn_blocking(move || {
+			one(kind, lanes, &options, &|| is_stopped.load(Ordering::Relaxed))
+		});
+		let done = match kind {
+			ChallengeKind::Storage => or_interrupted(work, &stopped).await,
+			_ => work.await.map_err(Into::into),
+		};
 		drop(progress);
-		measured.push(done?);
+		measured.push(done??);
 	}
 	context.output.rows(
 		&["kind", "took", "measured", "samples checked", "checking took", "would be sent"],
@@ -42,12 +59,24 @@ pub(crate) async fn run(context: &Context, command: Challenge) -> Result<()> {
 	)
 }
 
+/// Waits for work. At an interrupt it is told to stop, and still waited for: it removes what it wrote.
+async fn or_interrupted<T>(mut work: JoinHandle<T>, stopped: &AtomicBool) -> Result<T> {
+	tokio::select! {
+		done = &mut work => return Ok(done?),
+		interrupt = tokio::signal::ctrl_c() => interrupt?,
+	}
+	stopped.store(true, Ordering::Relaxed);
+	Ok(work.await?)
+}
+
 fn one(
 	kind: ChallengeKind,
 	lanes: u16,
 	options: &ChallengeRun,
+	is_stopped: &(impl Fn() -> bool + Sync),
 ) -> Result<Measurement, MeasureError> {
-	let ChallengeRun { duration, memory, side, window, .. } = options;
+	const MIB: u64 = 1024 * 1024;
+	let ChallengeRun { duration, memory, storage, directory, side, window, .. } = options;
 	match kind {
 		ChallengeKind::Cpu => measure::cpu(lanes, *duration),
 		ChallengeKind::Gemm => {
@@ -55,8 +84,13 @@ fn one(
 			measure::gemm(*side, *window, threads, *duration)
 		},
 		ChallengeKind::Memory => {
-			let bytes = u64::from(*memory).saturating_mul(1024 * 1024);
+			let bytes = u64::from(*memory).saturating_mul(MIB);
 			measure::memory(bytes, lanes, *duration)
+		},
+		ChallengeKind::Storage => {
+			let bytes = u64::from(*storage).saturating_mul(MIB);
+			let directory = directory.clone().unwrap_or_else(std::env::temp_dir);
+			measure::storage(&directory, bytes, lanes, *duration, is_stopped)
 		},
 	}
 }
@@ -108,19 +142,24 @@ mod tests {
 
 	#[test]
 	fn each_kind_should_be_measured_here() {
+		let directory = tempfile::tempdir().expect("a directory");
 		let options = ChallengeRun {
 			local: true,
 			kind: Vec::new(),
 			duration: std::time::Duration::from_millis(20),
 			lanes: None,
 			memory: 1,
+			storage: 1,
+			directory: Some(directory.path().to_owned()),
 			side: 32,
 			window: 2,
 		};
 		for kind in ALL {
-			let measured = one(kind, 2, &options).expect("measured");
+			let measured = one(kind, 2, &options, &|| false).expect("measured");
 			assert_eq!(measured.kind, format!("{kind:?}").to_lowercase());
 			assert!(figures(&measured).lines().count() >= 3, "{measured:?}");
 		}
+		let left = std::fs::read_dir(directory.path()).expect("listed").count();
+		assert_eq!(left, 0, "what was sealed is removed");
 	}
 }

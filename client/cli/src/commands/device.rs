@@ -2,14 +2,20 @@
 
 use crate::{
 	cli::Device,
-	commands::score::ScoreView,
+	commands::{
+		maintenance,
+		score::{figures, ScoreView},
+	},
 	context::{self, Context},
 	show::{name, or_dash, when, AskView, Done, Planck},
 };
 use anyhow::Result;
 use armature_agent::DeviceKey;
 use armature_economics::format;
-use armature_primitives::{device::MAX_LABEL_LEN, DeviceId, MilliWatts, Moment, Ppm};
+use armature_primitives::{
+	device::{Performance, MAX_LABEL_LEN},
+	DeviceId, MilliWatts, Moment, Ppm,
+};
 use armature_sdk::{api, bounded, query, AccountId32, AtBlock, Included, Static};
 use serde::Serialize;
 
@@ -39,13 +45,6 @@ struct Row {
 	lanes: u16,
 	memory_mib: u32,
 	bond: Planck,
-}
-
-#[derive(Serialize)]
-struct PerformanceView {
-	steps_per_second_per_lane: u64,
-	lanes: u16,
-	measured_at: Moment,
 }
 
 #[derive(Serialize)]
@@ -92,7 +91,8 @@ struct Shown {
 	availability: Option<u32>,
 	last_proved_at: Option<Moment>,
 	enrolled: bool,
-	performance: Option<PerformanceView>,
+	/// The parts that count; `null` for others.
+	performance: Performance,
 	/// `null` for a device that is not enrolled.
 	score: Option<ScoreView>,
 	power: Option<PowerView>,
@@ -127,6 +127,7 @@ pub(crate) async fn run(context: &Context, command: Device) -> Result<()> {
 		Device::Resume { id } => {
 			(context.submit(&api::tx().devices().resume_device(Static(id))).await?, id)
 		},
+		Device::Maintenance(command) => return maintenance::run(context, command).await,
 		Device::ClearJail { id } => {
 			(context.submit(&api::tx().devices().clear_jail(Static(id))).await?, id)
 		},
@@ -218,7 +219,7 @@ async fn list(context: &Context, who: Option<AccountId32>) -> Result<()> {
 async fn gather(at: &AtBlock, id: DeviceId, now: Moment) -> Result<Shown> {
 	let device = context::device(at, id).await?;
 	let performance = query::performance(at, id).await?;
-	let score = ScoreView::gather(at, id, device.status.0, performance.as_ref(), now).await?;
+	let score = ScoreView::gather(at, id, device.status.0, &performance, now).await?;
 	let attestation = query::attestation(at, id).await?.filter(|attestation| !attestation.lapsed);
 	Ok(Shown {
 		region: query::site(at, device.site.0).await?.map(|site| site.region.0 .0),
@@ -228,11 +229,7 @@ async fn gather(at: &AtBlock, id: DeviceId, now: Moment) -> Result<Shown> {
 		availability: query::availability(at, id).await?.map(|share| share.0),
 		last_proved_at: query::uptime_record(at, id).await?.map(|record| record.alive_until),
 		enrolled: score.is_some(),
-		performance: performance.map(|performance| PerformanceView {
-			steps_per_second_per_lane: performance.steps_per_second_per_lane,
-			lanes: performance.lanes,
-			measured_at: performance.measured_at,
-		}),
+		performance,
 		score,
 		power: query::power(at, id).await?.map(|power| PowerView {
 			idle: power.reading.0.idle.0,
@@ -256,14 +253,6 @@ async fn show(context: &Context, id: DeviceId) -> Result<()> {
 		|moment: Option<Moment>| moment.map_or_else(|| "-".to_owned(), |moment| when(moment, now));
 	context.output.record(&shown, |shown| {
 		let row = &shown.row;
-		let performance = shown.performance.as_ref().map(|score| {
-			format!(
-				"{} steps/s on each of {} lanes, measured {}",
-				score.steps_per_second_per_lane,
-				score.lanes,
-				when(score.measured_at, now)
-			)
-		});
 		let power = shown.power.as_ref().map(|power| {
 			format!(
 				"{} idle, {} loaded, within {} ({}), measured {}",
@@ -300,8 +289,8 @@ async fn show(context: &Context, id: DeviceId) -> Result<()> {
 			("availability", or_dash(&shown.availability.map(|share| format::percent(Ppm(share))))),
 			("up until", at_time(shown.last_proved_at)),
 			("enrolled", shown.enrolled.to_string()),
-			("performance", or_dash(&performance)),
 		];
+		rows.extend(figures(&shown.performance, now));
 		rows.extend(shown.score.iter().flat_map(|score| score.rows(now)));
 		rows.extend([
 			("power", or_dash(&power)),
@@ -316,7 +305,16 @@ async fn show(context: &Context, id: DeviceId) -> Result<()> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use armature_primitives::device::MemoryScore;
 	use serde_json::json;
+
+	const MEMORY: MemoryScore = MemoryScore {
+		offered_mib: 64,
+		filled_mib: 57,
+		fill_mib_per_second: 9,
+		read_nanos: 320,
+		measured_at: 8,
+	};
 
 	#[test]
 	fn shown_device_should_be_flat_with_nulls_for_what_is_unknown() {
@@ -340,7 +338,7 @@ mod tests {
 			availability: Some(990_000),
 			last_proved_at: None,
 			enrolled: true,
-			performance: None,
+			performance: Performance { cpu: None, memory: Some(MEMORY) },
 			score: None,
 			power: Some(PowerView {
 				idle: 1,
@@ -357,7 +355,14 @@ mod tests {
 		assert_eq!(value["status"], json!("active"));
 		assert_eq!(value["bond"], json!("5"));
 		assert_eq!(value["power"]["loaded"], json!(2));
-		assert!(value["performance"].is_null() && value["lease"].is_null());
-		assert!(value["score"].is_null());
+		let memory = json!({
+			"offered_mib": 64,
+			"filled_mib": 57,
+			"fill_mib_per_second": 9,
+			"read_nanos": 320,
+			"measured_at": 8,
+		});
+		assert_eq!(value["performance"], json!({ "cpu": null, "memory": memory }));
+		assert!(value["score"].is_null() && value["lease"].is_null());
 	}
 }

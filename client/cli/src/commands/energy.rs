@@ -121,15 +121,15 @@ async fn show_quote(
 async fn break_even(context: &Context, device: DeviceId, fuel: u64) -> Result<()> {
 	let at = context.best().await?;
 	context::device(&at, device).await?;
-	let Some(performance) = query::performance(&at, device).await? else {
+	let Some(cpu) = query::performance(&at, device).await?.cpu else {
 		bail!(
-			"device {device} has no fresh performance score: its agent must pass a challenge first"
+			"device {device} has no fresh score of its speed: its agent must pass a challenge of \
+			 its lanes first"
 		);
 	};
-	let speed =
-		pricing::fuel_rate(performance.steps_per_second_per_lane, query::fuel_per_step(&at).await?)
-			.and_then(|rate| pricing::duration_millis(fuel, rate))
-			.map_err(|error| anyhow!("computing how long {fuel} fuel takes: {error}"))?;
+	let speed = pricing::fuel_rate(cpu.steps_per_second_per_lane, query::fuel_per_step(&at).await?)
+		.and_then(|rate| pricing::duration_millis(fuel, rate))
+		.map_err(|error| anyhow!("computing how long {fuel} fuel takes: {error}"))?;
 	let quote = quote(&at, device, 1, speed).await?;
 	let price = pricing::price_floor_per_gfuel(quote.break_even, fuel)
 		.map_err(|error| anyhow!("computing the price: {error}"))?;

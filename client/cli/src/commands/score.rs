@@ -1,17 +1,19 @@
-//! Where a device's score comes from: how old it is, what comes next, and how it compares. A part of
-//! `armature device show`.
+//! Where a device's score comes from: how old its parts are, how they compare, and what comes next.
+//! Printed by `armature device show`.
 
-use crate::{
-	amount::show_millis,
-	show::{or_dash, when},
-};
-use anyhow::Result;
+mod parts;
+
+pub(crate) use parts::figures;
+
+use crate::show::{name, or_dash, when};
+use anyhow::{anyhow, Result};
 use armature_primitives::{
-	challenge::cool_at,
+	challenge::{cool_at, WorkKind},
 	device::{DeviceStatus, Performance},
 	DeviceId, Moment, Ppm,
 };
 use armature_sdk::{query, AtBlock};
+use parts::{Ages, Others, Parts};
 use serde::Serialize;
 
 /// Scores of other devices that are read for a comparison: a large chain has more than anyone waits for.
@@ -22,49 +24,52 @@ const MILLIS_PER_DAY: u64 = 24 * 3_600_000;
 /// The score of an enrolled device and its circumstances.
 #[derive(Debug, Serialize)]
 pub(crate) struct ScoreView {
-	/// Since it was measured; `null` without a score that counts.
-	age_millis: Option<u64>,
-	/// It counts until then.
-	expires_at: Option<Moment>,
+	#[serde(flatten)]
+	parts: Parts,
 	/// Rounds failed since the last one that was passed.
 	failures: u32,
-	open_round: Option<u64>,
+	open_round: Option<OpenRound>,
+	/// `null` for a device that is not in maintenance.
+	maintenance_since: Option<Moment>,
 	/// Whether the owner's devices wait to be started.
 	queued: bool,
 	/// Whether a round may be asked for now.
 	may_request: bool,
-	/// When time allows that; `null` when it does already.
+	/// When time allows that; `null` when it does already, and in maintenance.
 	next_request_at: Option<Moment>,
 	/// How likely the owner's devices are drawn within an interval.
 	owner_share_ppm: u32,
-	/// The mean that follows from it, rounded to tenths; `null` for a device that gets none in its status.
+	/// The mean that follows from it, rounded to tenths; `null` for a device that gets none in its
+	/// status or in maintenance.
 	surprise_rounds_per_day: Option<f64>,
 	/// The owner's devices are not started before; `null` when they do not rest.
 	rests_until: Option<Moment>,
-	/// `null` without a score that counts, or when no other device has one.
-	comparison: Option<Comparison>,
 }
 
-/// A speed beside those of all other devices with a score that counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-struct Comparison {
-	/// Devices that are slower.
-	slower: usize,
-	/// Devices that were compared.
-	others: usize,
-	/// The former in percent of the latter, rounded down.
-	percent: usize,
-	/// Whether there may be more others.
-	partial: bool,
+/// A round that a device works for.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct OpenRound {
+	id: u64,
+	kind: WorkKind,
+}
+
+impl OpenRound {
+	async fn find(at: &AtBlock, id: DeviceId) -> Result<Option<Self>> {
+		let Some(round) = query::open_round_of(at, id).await? else { return Ok(None) };
+		let found = query::round(at, round)
+			.await?
+			.ok_or_else(|| anyhow!("the chain has no record of the open round {round}"))?;
+		Ok(Some(Self { id: round.0, kind: found.task.0.work.kind() }))
+	}
 }
 
 impl ScoreView {
-	/// Of a device with this score, if one counts; `None` for a device that is not enrolled.
+	/// Of a device with this score; `None` for a device that is not enrolled.
 	pub(crate) async fn gather(
 		at: &AtBlock,
 		id: DeviceId,
 		status: DeviceStatus,
-		score: Option<&Performance>,
+		score: &Performance,
 		now: Moment,
 	) -> Result<Option<Self>> {
 		let Some(enrolment) = query::enrolment(at, id).await? else { return Ok(None) };
@@ -75,55 +80,49 @@ impl ScoreView {
 		});
 		// As a draw takes it: the bounds may have changed since it was written.
 		let share = share.max(parameters.min_share.0).min(parameters.max_share.0);
-		let max_age = parameters.score_max_age_millis;
-		let ends = |score: &Performance| score.measured_at.saturating_add(max_age);
-		let comparison = match score {
-			Some(score) => {
-				let (some, is_all) = query::some_performances(at, MAX_COMPARED).await?;
-				let others =
-					some.iter().filter(|(other, score)| *other != id && now <= ends(score));
-				let speeds = others.map(|(_, other)| other.steps_per_second_per_lane);
-				compare(score.steps_per_second_per_lane, speeds, !is_all)
-			},
-			None => None,
+		let (scores, is_all) = if score.is_empty() {
+			(Vec::new(), true)
+		} else {
+			query::some_performances(at, MAX_COMPARED).await?
 		};
+		let others = Others { scores: &scores, partial: !is_all };
+		let ages = Ages { now, max_age_millis: parameters.score_max_age_millis };
+		let parts = Parts::new(id, score, &others, ages);
 		let (closed_at, failures) = (enrolment.last_closed_at, enrolment.failures);
 		let cool_at = cool_at(closed_at, failures, parameters.window_millis);
-		// A score counts up to its end.
-		let unscored_at = score.map_or(0, |score| ends(score).saturating_add(1));
+		let maintenance_since = enrolment.maintenance_since;
+		let is_maintained = maintenance_since.is_some();
+		let next_request_at = later(now, [cool_at, rests_until, parts.missing_from()]);
 		let block_millis = query::block_millis(at)?;
+		let rounds = rounds_per_day(share, parameters.round_interval_blocks, block_millis);
 		Ok(Some(Self {
-			age_millis: score.map(|score| now.saturating_sub(score.measured_at)),
-			expires_at: score.map(ends),
+			parts,
 			failures,
-			open_round: query::open_round_of(at, id).await?.map(|round| round.0),
+			open_round: OpenRound::find(at, id).await?,
+			maintenance_since,
 			queued,
 			may_request: query::may_request_challenge(at, id).await?,
-			next_request_at: later(now, [cool_at, rests_until, unscored_at]),
+			next_request_at: next_request_at.filter(|_| !is_maintained),
 			owner_share_ppm: share.0,
-			surprise_rounds_per_day: rounds_per_day(
-				share,
-				parameters.round_interval_blocks,
-				block_millis,
-			)
-			.filter(|_| may_be_drawn(status)),
+			surprise_rounds_per_day: rounds.filter(|_| may_be_drawn(status) && !is_maintained),
 			rests_until: later(now, [rests_until]),
-			comparison,
 		}))
 	}
 
 	/// Rows for a table.
 	pub(crate) fn rows(&self, now: Moment) -> Vec<(&'static str, String)> {
 		let at_time = |moment: Option<Moment>| or_dash(&moment.map(|moment| when(moment, now)));
-		vec![
-			("score age", or_dash(&self.age_millis.map(show_millis))),
-			("score counts until", at_time(self.expires_at)),
-			("speed", or_dash(&self.comparison.map(sentence))),
+		let round = self.open_round.map(|round| format!("{} ({})", round.id, name(&round.kind)));
+		let mut rows = self.parts.rows(now);
+		rows.extend([
+			("open round", or_dash(&round)),
+			("in maintenance since", at_time(self.maintenance_since)),
 			("failures", format!("{} since the last passed round", self.failures)),
 			("next request", self.next_request(now)),
 			("surprise rounds", or_dash(&self.surprise_rounds_per_day.map(mean))),
 			("rests until", at_time(self.rests_until)),
-		]
+		]);
+		rows
 	}
 
 	/// When a round can be asked for.
@@ -131,8 +130,11 @@ impl ScoreView {
 		if self.may_request {
 			return "now".into();
 		}
+		if self.maintenance_since.is_some() {
+			return "after its maintenance".into();
+		}
 		if let Some(round) = self.open_round {
-			return format!("round {round} has to end first");
+			return format!("round {} has to end first", round.id);
 		}
 		if self.queued {
 			return "a round is about to begin".into();
@@ -167,24 +169,6 @@ fn rounds_per_day(share: Ppm, interval_blocks: u32, block_millis: u64) -> Option
 	Some(f64::from(u32::try_from(tenths).ok()?) / 10.0)
 }
 
-/// `None` without others.
-fn compare(own: u64, speeds: impl Iterator<Item = u64>, partial: bool) -> Option<Comparison> {
-	let (mut slower, mut others) = (0usize, 0usize);
-	for speed in speeds {
-		others = others.saturating_add(1);
-		slower = slower.saturating_add(usize::from(speed < own));
-	}
-	let percent = slower.saturating_mul(100).checked_div(others)?;
-	Some(Comparison { slower, others, percent, partial })
-}
-
-fn sentence(comparison: Comparison) -> String {
-	let Comparison { others, percent, partial, .. } = comparison;
-	let at_least = if partial { "at least " } else { "" };
-	let devices = if others == 1 { "device" } else { "devices" };
-	format!("faster than {percent} % of {at_least}{others} other measured {devices}")
-}
-
 fn mean(rounds: f64) -> String {
 	if rounds < 10.0 {
 		format!("about {rounds:.1} a day")
@@ -196,22 +180,33 @@ fn mean(rounds: f64) -> String {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use armature_primitives::device::CpuScore;
 	use serde_json::json;
 
+	/// With a speed that counts until 200,000, and without memory.
 	fn view() -> ScoreView {
+		let cpu = CpuScore { steps_per_second_per_lane: 5, lanes: 4, measured_at: 80_000 };
+		let own = Performance { cpu: Some(cpu), memory: None };
+		let ages = Ages { now: 140_000, max_age_millis: 120_000 };
+		let parts = Parts::new(DeviceId(1), &own, &Others { scores: &[], partial: false }, ages);
 		ScoreView {
-			age_millis: Some(120_000),
-			expires_at: Some(200_000),
+			parts,
 			failures: 0,
 			open_round: None,
+			maintenance_since: None,
 			queued: false,
 			may_request: false,
 			next_request_at: Some(200_001),
 			owner_share_ppm: 6_944,
 			surprise_rounds_per_day: Some(1.0),
 			rests_until: None,
-			comparison: Some(Comparison { slower: 3, others: 4, percent: 75, partial: false }),
 		}
+	}
+
+	fn cell(view: &ScoreView, name: &str) -> String {
+		let rows = view.rows(140_000);
+		let found = rows.into_iter().find(|(row, _)| *row == name);
+		found.map(|(_, cell)| cell).expect("the row")
 	}
 
 	#[test]
@@ -238,49 +233,55 @@ mod tests {
 	}
 
 	#[test]
-	fn speeds_should_be_compared_with_those_of_others() {
-		assert_eq!(compare(5, [].into_iter(), false), None);
-		let compared = |own| compare(own, [3, 5, 5, 9].into_iter(), false).unwrap();
-		let expected = Comparison { slower: 1, others: 4, percent: 25, partial: false };
-		assert_eq!(compared(5), expected);
-		assert_eq!(compared(10).percent, 100);
-		assert_eq!(compared(3).percent, 0);
-		assert_eq!(sentence(compared(9)), "faster than 75 % of 4 other measured devices");
-		let some = Comparison { partial: true, ..compared(9) };
-		assert_eq!(sentence(some), "faster than 75 % of at least 4 other measured devices");
-		let one = compare(2, [1].into_iter(), false).unwrap();
-		assert_eq!(sentence(one), "faster than 100 % of 1 other measured device");
-	}
-
-	#[test]
 	fn next_request_should_name_what_stands_in_its_way() {
 		assert_eq!(view().next_request(140_001), "in 1 min 0 s");
 		let now = ScoreView { may_request: true, ..view() };
 		assert_eq!(now.next_request(0), "now");
 		let queued = ScoreView { queued: true, ..view() };
 		assert_eq!(queued.next_request(0), "a round is about to begin");
-		let open = ScoreView { open_round: Some(7), ..queued };
+		let round = OpenRound { id: 7, kind: WorkKind::Memory };
+		let open = ScoreView { open_round: Some(round), ..queued };
 		assert_eq!(open.next_request(0), "round 7 has to end first");
+		let kept = ScoreView { maintenance_since: Some(0), next_request_at: None, ..view() };
+		assert_eq!(kept.next_request(0), "after its maintenance");
 		let down = ScoreView { next_request_at: None, ..view() };
 		assert_eq!(down.next_request(0), "once it is attested and up");
 	}
 
 	#[test]
 	fn score_should_be_told_to_people_and_programs() {
-		let rows = view().rows(140_000);
-		let cell =
-			|name: &str| rows.iter().find(|(row, _)| *row == name).map(|(_, cell)| cell.as_str());
-		assert_eq!(cell("score age"), Some("2 min 0 s"));
-		assert_eq!(cell("score counts until"), Some("in 1 min 0 s"));
-		assert_eq!(cell("speed"), Some("faster than 75 % of 4 other measured devices"));
-		assert_eq!(cell("failures"), Some("0 since the last passed round"));
-		assert_eq!(cell("surprise rounds"), Some("about 1.0 a day"));
-		assert_eq!(cell("rests until"), Some("-"));
-		let value = serde_json::to_value(view()).unwrap();
-		assert_eq!(value["expires_at"], json!(200_000));
+		let view = view();
+		assert_eq!(cell(&view, "speed counts until"), "in 1 min 0 s");
+		assert_eq!(cell(&view, "memory counts until"), "-");
+		assert_eq!(cell(&view, "open round"), "-");
+		assert_eq!(cell(&view, "in maintenance since"), "-");
+		assert_eq!(cell(&view, "failures"), "0 since the last passed round");
+		assert_eq!(cell(&view, "surprise rounds"), "about 1.0 a day");
+		assert_eq!(cell(&view, "rests until"), "-");
+		let value = serde_json::to_value(view).unwrap();
+		assert_eq!(value["cpu"]["expires_at"], json!(200_000));
 		assert_eq!(value["surprise_rounds_per_day"], json!(1.0));
-		let compared = json!({ "slower": 3, "others": 4, "percent": 75, "partial": false });
-		assert_eq!(value["comparison"], compared);
-		assert!(value["rests_until"].is_null());
+		assert!(value["memory"].is_null() && value["open_round"].is_null());
+		assert!(value["maintenance_since"].is_null() && value["rests_until"].is_null());
+	}
+
+	#[test]
+	fn open_round_should_be_told_with_its_kind() {
+		for (kind, row, value) in
+			[(WorkKind::Cpu, "7 (cpu)", "cpu"), (WorkKind::Memory, "7 (memory)", "memory")]
+		{
+			let open = ScoreView { open_round: Some(OpenRound { id: 7, kind }), ..view() };
+			assert_eq!(cell(&open, "open round"), row);
+			let shown = serde_json::to_value(open).unwrap();
+			assert_eq!(shown["open_round"], json!({ "id": 7, "kind": value }));
+		}
+	}
+
+	#[test]
+	fn maintenance_should_be_told_since_when() {
+		let kept = ScoreView { maintenance_since: Some(80_000), ..view() };
+		assert_eq!(cell(&kept, "in maintenance since"), "1 min 0 s ago");
+		let value = serde_json::to_value(kept).unwrap();
+		assert_eq!(value["maintenance_since"], json!(80_000));
 	}
 }

@@ -31,6 +31,8 @@ struct Shown {
 	missed: u32,
 	/// Verdicts that it sealed and never revealed.
 	unrevealed: u32,
+	/// Answers that it passed and that were planted, to find out who does not look.
+	fooled: u32,
 	/// `null` while it takes rounds.
 	retired_at: Option<Moment>,
 }
@@ -67,6 +69,7 @@ impl Shown {
 			differed: history.differed,
 			missed: history.missed,
 			unrevealed: history.unrevealed,
+			fooled: history.fooled,
 			retired_at: *retired_at,
 		}
 	}
@@ -80,8 +83,17 @@ pub(crate) async fn list(context: &Context) -> Result<()> {
 		.filter(|(_, record)| record.retired_at.is_none())
 		.map(|(who, record)| Shown::new(who, record))
 		.collect();
-	let headings =
-		["account", "bond left", "earned", "agreed", "differed", "missed", "unrevealed", "address"];
+	let headings = [
+		"account",
+		"bond left",
+		"earned",
+		"agreed",
+		"differed",
+		"missed",
+		"unrevealed",
+		"fooled",
+		"address",
+	];
 	context.output.rows(&headings, &rows, |row| {
 		vec![
 			row.account.clone(),
@@ -91,6 +103,7 @@ pub(crate) async fn list(context: &Context) -> Result<()> {
 			row.differed.to_string(),
 			row.missed.to_string(),
 			row.unrevealed.to_string(),
+			row.fooled.to_string(),
 			row.address.clone(),
 		]
 	})
@@ -116,6 +129,7 @@ pub(crate) async fn show(context: &Context, who: Option<AccountId32>) -> Result<
 			("differed", format!("{} without it, or at another time", shown.differed)),
 			("missed", format!("{} never sealed", shown.missed)),
 			("unrevealed", format!("{} sealed and never revealed", shown.unrevealed)),
+			("fooled", format!("{} passed that were planted answers", shown.fooled)),
 			("retired", retired),
 		]
 	})
@@ -187,7 +201,7 @@ mod tests {
 			bond: 9,
 			earned: 8,
 			retired_at: None,
-			history: VerdictHistory { agreed: 7, differed: 6, missed: 5, unrevealed: 4 },
+			history: VerdictHistory { agreed: 7, differed: 6, missed: 5, unrevealed: 4, fooled: 3 },
 		};
 		let who = AccountId32([1; 32]);
 		let shown = serde_json::to_value(Shown::new(&who, &record)).unwrap();
@@ -201,6 +215,7 @@ mod tests {
 			"differed": 6,
 			"missed": 5,
 			"unrevealed": 4,
+			"fooled": 3,
 			"retired_at": null,
 		});
 		assert_eq!(shown, expected);

@@ -1,0 +1,200 @@
+//! The parts of a score, speed and memory: until when each counts, and how it compares.
+
+use crate::show::{or_dash, when};
+use armature_primitives::{
+	device::{CpuScore, MemoryScore, Performance},
+	DeviceId, Moment,
+};
+use serde::Serialize;
+
+/// How old a part may be.
+#[derive(Clone, Copy)]
+pub(super) struct Ages {
+	pub(super) now: Moment,
+	pub(super) max_age_millis: u64,
+}
+
+impl Ages {
+	/// The last moment at which a part counts.
+	fn end(&self, measured_at: Moment) -> Moment {
+		measured_at.saturating_add(self.max_age_millis)
+	}
+
+	fn counts(&self, measured_at: Moment) -> bool {
+		self.now <= self.end(measured_at)
+	}
+
+	fn span(&self, measured_at: Moment) -> Span {
+		let age_millis = self.now.saturating_sub(measured_at);
+		Span { age_millis, expires_at: self.end(measured_at) }
+	}
+}
+
+/// The scores beside which one is put.
+pub(super) struct Others<'a> {
+	/// Scores of devices; the one's own may be among them, and parts that count no more.
+	pub(super) scores: &'a [(DeviceId, Performance)],
+	/// Whether there may be more.
+	pub(super) partial: bool,
+}
+
+/// How long a part has counted, and will.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+struct Span {
+	age_millis: u64,
+	/// It counts until then.
+	expires_at: Moment,
+}
+
+/// A figure beside those of all other devices with such a part that counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+struct Comparison {
+	/// Devices that are behind.
+	behind: usize,
+	/// Devices that were compared.
+	others: usize,
+	/// The former in percent of the latter, rounded down.
+	percent: usize,
+	/// Whether there may be more others.
+	partial: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+struct CpuPart {
+	#[serde(flatten)]
+	span: Span,
+	/// Behind is who is slower. `null` when no other device has such a part.
+	comparison: Option<Comparison>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+struct MemoryPart {
+	#[serde(flatten)]
+	span: Span,
+	/// `null` when no other device has such a part.
+	comparison: Option<MemoryComparison>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+struct MemoryComparison {
+	/// Behind is who has shown less memory.
+	size: Comparison,
+	/// Behind is who takes longer for a read.
+	reads: Comparison,
+}
+
+/// The parts of a score that count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub(super) struct Parts {
+	/// `null` without a speed that counts.
+	cpu: Option<CpuPart>,
+	/// `null` without memory that counts.
+	memory: Option<MemoryPart>,
+}
+
+impl Parts {
+	/// Of the device with this id and score.
+	pub(super) fn new(id: DeviceId, own: &Performance, others: &Others<'_>, ages: Ages) -> Self {
+		let partial = others.partial;
+		let others = || others.scores.iter().filter(move |(other, _)| *other != id);
+		let cpu = |own: CpuScore| {
+			let found = others().filter_map(|(_, score)| score.cpu);
+			let slower = found
+				.filter(|other| ages.counts(other.measured_at))
+				.map(|other| other.steps_per_second_per_lane < own.steps_per_second_per_lane);
+			CpuPart { span: ages.span(own.measured_at), comparison: compare(slower, partial) }
+		};
+		let memory = |own: MemoryScore| {
+			let found = || {
+				let found = others().filter_map(|(_, score)| score.memory);
+				found.filter(move |other| ages.counts(other.measured_at))
+			};
+			let size = compare(found().map(|other| other.offered_mib < own.offered_mib), partial);
+			let reads = compare(found().map(|other| other.read_nanos > own.read_nanos), partial);
+			let comparison = size.zip(reads).map(|(size, reads)| MemoryComparison { size, reads });
+			MemoryPart { span: ages.span(own.measured_at), comparison }
+		};
+		Self {
+			cpu: own.cpu.filter(|own| ages.counts(own.measured_at)).map(cpu),
+			memory: own.memory.filter(|own| ages.counts(own.measured_at)).map(memory),
+		}
+	}
+
+	/// The first moment at which a part is missing; 0 where one is already.
+	pub(super) fn missing_from(&self) -> Moment {
+		let cpu = self.cpu.map(|part| part.span);
+		let memory = self.memory.map(|part| part.span);
+		// A part counts up to its end.
+		let after = |span: Option<Span>| span.map_or(0, |span| span.expires_at.saturating_add(1));
+		after(cpu).min(after(memory))
+	}
+
+	/// Rows for a table.
+	pub(super) fn rows(&self, now: Moment) -> Vec<(&'static str, String)> {
+		let until = |span: Option<Span>| or_dash(&span.map(|span| when(span.expires_at, now)));
+		let speed = self.cpu.and_then(|part| part.comparison).map(speed_sentence);
+		let memory = self.memory.and_then(|part| part.comparison).map(memory_sentence);
+		vec![
+			("speed counts until", until(self.cpu.map(|part| part.span))),
+			("speed compared", or_dash(&speed)),
+			("memory counts until", until(self.memory.map(|part| part.span))),
+			("memory compared", or_dash(&memory)),
+		]
+	}
+}
+
+/// Rows for what a device has shown.
+pub(crate) fn figures(shown: &Performance, now: Moment) -> [(&'static str, String); 2] {
+	let cpu = shown.cpu.map(|cpu| {
+		format!(
+			"{} steps/s on each of {} lanes, measured {}",
+			cpu.steps_per_second_per_lane,
+			cpu.lanes,
+			when(cpu.measured_at, now)
+		)
+	});
+	let memory = shown.memory.map(|memory| {
+		format!(
+			"{} MiB offered, {} MiB filled at {} MiB/s, {} ns a read, measured {}",
+			memory.offered_mib,
+			memory.filled_mib,
+			memory.fill_mib_per_second,
+			memory.read_nanos,
+			when(memory.measured_at, now)
+		)
+	});
+	[("speed", or_dash(&cpu)), ("memory shown", or_dash(&memory))]
+}
+
+/// Counts who of the others is behind. `None` without others.
+fn compare(others: impl Iterator<Item = bool>, partial: bool) -> Option<Comparison> {
+	let (mut behind, mut all) = (0usize, 0usize);
+	for is_behind in others {
+		all = all.saturating_add(1);
+		behind = behind.saturating_add(usize::from(is_behind));
+	}
+	let percent = behind.saturating_mul(100).checked_div(all)?;
+	Some(Comparison { behind, others: all, percent, partial })
+}
+
+fn speed_sentence(comparison: Comparison) -> String {
+	format!("faster than {} % of {}", comparison.percent, of_whom(comparison))
+}
+
+fn memory_sentence(MemoryComparison { size, reads }: MemoryComparison) -> String {
+	format!(
+		"more memory than {} %, faster reads than {} % of {}",
+		size.percent,
+		reads.percent,
+		of_whom(size)
+	)
+}
+
+fn of_whom(Comparison { others, partial, .. }: Comparison) -> String {
+	let at_least = if partial { "at least " } else { "" };
+	let devices = if others == 1 { "device" } else { "devices" };
+	format!("{at_least}{others} other measured {devices}")
+}
+
+#[cfg(test)]
+mod tests;

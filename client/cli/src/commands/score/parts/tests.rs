@@ -1,0 +1,152 @@
+//! The parts of a score, beside each other and as people and programs read them.
+
+use super::*;
+use serde_json::json;
+
+/// Parts that were measured at 100 count until 160.
+const AGES: Ages = Ages { now: 150, max_age_millis: 60 };
+
+const OWN: DeviceId = DeviceId(1);
+
+fn cpu(steps_per_second_per_lane: u64, measured_at: Moment) -> CpuScore {
+	CpuScore { steps_per_second_per_lane, lanes: 4, measured_at }
+}
+
+fn memory(offered_mib: u32, read_nanos: u32, measured_at: Moment) -> MemoryScore {
+	MemoryScore { offered_mib, filled_mib: 900, fill_mib_per_second: 450, read_nanos, measured_at }
+}
+
+fn fast(steps_per_second_per_lane: u64) -> Performance {
+	Performance { cpu: Some(cpu(steps_per_second_per_lane, 100)), memory: None }
+}
+
+fn large(offered_mib: u32, read_nanos: u32) -> Performance {
+	Performance { cpu: None, memory: Some(memory(offered_mib, read_nanos, 100)) }
+}
+
+/// Puts a score beside those of devices 2 and up.
+fn beside(own: Performance, others: &[Performance], partial: bool) -> Parts {
+	let scores: Vec<_> = (2..).map(DeviceId).zip(others.iter().copied()).collect();
+	Parts::new(OWN, &own, &Others { scores: &scores, partial }, AGES)
+}
+
+fn speed_of(parts: Parts) -> Comparison {
+	parts.cpu.expect("a speed").comparison.expect("others")
+}
+
+fn memory_of(parts: Parts) -> MemoryComparison {
+	parts.memory.expect("memory").comparison.expect("others")
+}
+
+#[test]
+fn speeds_should_be_compared_with_those_of_others() {
+	assert_eq!(beside(fast(5), &[], false).cpu.expect("a speed").comparison, None);
+	let compared = |own| speed_of(beside(fast(own), &[3, 5, 5, 9].map(fast), false));
+	let expected = Comparison { behind: 1, others: 4, percent: 25, partial: false };
+	assert_eq!(compared(5), expected);
+	assert_eq!(compared(10).percent, 100);
+	assert_eq!(compared(3).percent, 0);
+	assert_eq!(speed_sentence(compared(9)), "faster than 75 % of 4 other measured devices");
+	let some = speed_of(beside(fast(9), &[3, 5, 5, 9].map(fast), true));
+	assert_eq!(speed_sentence(some), "faster than 75 % of at least 4 other measured devices");
+	let one = speed_of(beside(fast(2), &[fast(1)], false));
+	assert_eq!(speed_sentence(one), "faster than 100 % of 1 other measured device");
+}
+
+#[test]
+fn memory_should_be_compared_by_size_and_by_reads() {
+	assert_eq!(beside(large(8, 300), &[], false).memory.expect("memory").comparison, None);
+	let others = [large(4, 100), large(8, 300), large(7, 301), large(9, 400)];
+	let compared = memory_of(beside(large(8, 300), &others, false));
+	let half = Comparison { behind: 2, others: 4, percent: 50, partial: false };
+	assert_eq!(compared, MemoryComparison { size: half, reads: half });
+	let compared = memory_of(beside(large(10, 400), &others, true));
+	assert_eq!((compared.size.percent, compared.reads.percent), (100, 0));
+	assert_eq!(
+		memory_sentence(compared),
+		"more memory than 100 %, faster reads than 0 % of at least 4 other measured devices"
+	);
+}
+
+#[test]
+fn own_old_and_absent_parts_should_not_be_compared() {
+	let aged = |measured_at| Performance {
+		cpu: Some(cpu(1, measured_at)),
+		memory: Some(memory(1, 900, measured_at)),
+	};
+	let own = Performance { memory: large(8, 300).memory, ..fast(5) };
+	// The last one is the device's own. One that ends now still counts.
+	let scores = [(DeviceId(2), aged(90)), (DeviceId(3), aged(89)), (OWN, own)];
+	let parts = Parts::new(OWN, &own, &Others { scores: &scores, partial: false }, AGES);
+	let one = Comparison { behind: 1, others: 1, percent: 100, partial: false };
+	assert_eq!(speed_of(parts), one);
+	assert_eq!(memory_of(parts), MemoryComparison { size: one, reads: one });
+	let parts = beside(own, &[large(1, 900)], false);
+	assert_eq!(parts.cpu.expect("a speed").comparison, None);
+	assert_eq!(memory_of(parts).size, one);
+}
+
+#[test]
+fn parts_should_count_up_to_their_end() {
+	let own = Performance { cpu: Some(cpu(5, 90)), memory: Some(memory(8, 300, 89)) };
+	let parts = beside(own, &[], false);
+	let expected = Span { age_millis: 60, expires_at: 150 };
+	assert_eq!(parts.cpu.expect("a speed").span, expected);
+	assert_eq!(parts.memory, None);
+}
+
+#[test]
+fn part_should_be_missing_from_the_first_end_on() {
+	let own = Performance { cpu: Some(cpu(5, 110)), memory: Some(memory(8, 300, 100)) };
+	assert_eq!(beside(own, &[], false).missing_from(), 161);
+	assert_eq!(beside(fast(5), &[], false).missing_from(), 0);
+	assert_eq!(beside(large(8, 300), &[], false).missing_from(), 0);
+	assert_eq!(beside(Performance::default(), &[], false).missing_from(), 0);
+}
+
+#[test]
+fn parts_should_be_told_to_people_and_programs() {
+	let own = Performance { memory: large(8, 300).memory, ..fast(5) };
+	let other = Performance { memory: large(9, 400).memory, ..fast(4) };
+	let parts = beside(own, &[other], false);
+	let rows = [
+		("speed counts until", "in 10 ms"),
+		("speed compared", "faster than 100 % of 1 other measured device"),
+		("memory counts until", "in 10 ms"),
+		(
+			"memory compared",
+			"more memory than 0 %, faster reads than 100 % of 1 other measured device",
+		),
+	];
+	assert_eq!(parts.rows(150), rows.map(|(row, cell)| (row, cell.to_owned())));
+	let compared = |behind: usize| {
+		let percent = behind * 100;
+		json!({ "behind": behind, "others": 1, "percent": percent, "partial": false })
+	};
+	let expected = json!({
+		"cpu": { "age_millis": 50, "expires_at": 160, "comparison": compared(1) },
+		"memory": {
+			"age_millis": 50,
+			"expires_at": 160,
+			"comparison": { "size": compared(0), "reads": compared(1) },
+		},
+	});
+	assert_eq!(serde_json::to_value(parts).unwrap(), expected);
+	let nothing = beside(Performance::default(), &[other], false);
+	assert!(nothing.rows(150).iter().all(|(_, cell)| cell == "-"));
+	assert_eq!(serde_json::to_value(nothing).unwrap(), json!({ "cpu": null, "memory": null }));
+}
+
+#[test]
+fn figures_should_name_their_units() {
+	let own = Performance { memory: large(1_000, 300).memory, ..fast(5) };
+	let [speed, memory] = figures(&own, 150);
+	let expected = "5 steps/s on each of 4 lanes, measured 50 ms ago";
+	assert_eq!(speed, ("speed", expected.to_owned()));
+	let expected =
+		"1000 MiB offered, 900 MiB filled at 450 MiB/s, 300 ns a read, measured 50 ms ago";
+	assert_eq!(memory, ("memory shown", expected.to_owned()));
+	let dash = "-".to_owned();
+	let expected = [("speed", dash.clone()), ("memory shown", dash)];
+	assert_eq!(figures(&Performance::default(), 150), expected);
+}
