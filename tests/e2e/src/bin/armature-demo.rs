@@ -110,10 +110,12 @@ fn main() -> Result<()> {
 		for device in devices {
 			let shown = network.wait_until_matchable(device, MATCHABLE)?;
 			println!(
-				"    device {device}: tier {}, availability {}, {} steps/s a lane, {} mW loaded ({})",
+				"    device {device}: tier {}, availability {}, {} steps/s a lane, {} ns a read of memory, \
+				 {} mW loaded ({})",
 				text(&shown["tier"]),
 				shown["availability"],
-				shown["performance"]["steps_per_second_per_lane"],
+				shown["performance"]["cpu"]["steps_per_second_per_lane"],
+				shown["performance"]["memory"]["read_nanos"],
 				shown["power"]["loaded"],
 				text(&shown["power"]["source"]),
 			);

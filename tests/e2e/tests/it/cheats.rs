@@ -70,6 +70,7 @@ async fn scenario(network: &mut Network) -> Result<()> {
 			parameters.round_interval_blocks = 2;
 			parameters.min_share = Static(Ppm::ONE);
 			parameters.max_share = Static(Ppm::ONE);
+			parameters.memory_part = Static(Ppm(0));
 		})
 		.await?;
 
@@ -92,7 +93,9 @@ async fn scenario(network: &mut Network) -> Result<()> {
 		PATIENCE,
 		|shown| (shown["status"] == "jailed").then(|| shown.clone()),
 	)?;
-	ensure!(shown["performance"].is_null(), "it kept its score: {shown}");
+	for part in ["cpu", "memory"] {
+		ensure!(shown["performance"][part].is_null(), "it kept its score: {shown}");
+	}
 	let fault = query::challenge_parameters(&witness.best().await?).await?.fault_slash.0;
 	let left = self::bond(&witness, device).await?;
 	let slashed = (bond * u128::from(fault.0)).div_ceil(1_000_000);
@@ -178,7 +181,7 @@ async fn answer(genesis: H256, key: DeviceKey, mut inbound: mpsc::Receiver<Inbou
 					.iter()
 					.filter_map(|(lane, segment)| transcript.open(*lane, *segment))
 					.collect();
-				reply.control(ControlResponse::Segments { openings: openings.encode() });
+				reply.control(ControlResponse::Opened { openings: openings.encode() });
 			},
 			_ => reply.refuse(Refusal::NotAssigned),
 		}
@@ -187,9 +190,11 @@ async fn answer(genesis: H256, key: DeviceKey, mut inbound: mpsc::Receiver<Inbou
 
 fn half_made_up(task: &ChallengeTask) -> Transcript {
 	let mut states = Vec::new();
-	for lane in 0..task.cpu.lanes {
+	// Draws are all about lanes here.
+	let cpu = *task.cpu().unwrap();
+	for lane in 0..cpu.lanes {
 		run_lane(task, lane, |segment, state| {
-			let is_honest = segment < task.cpu.segments / 2;
+			let is_honest = segment < cpu.segments / 2;
 			states.push(if is_honest { state } else { State([u64::from(segment); 8]) });
 			ControlFlow::Continue(())
 		})

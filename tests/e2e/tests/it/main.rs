@@ -13,6 +13,7 @@ mod cheats;
 mod failures;
 mod forgeries;
 mod happy_path;
+mod planted;
 mod refusals;
 mod witness;
 
