@@ -2,45 +2,36 @@
 //! of frauds.
 #![no_main]
 
-use armature_fuzz::Input;
+use armature_fuzz::{device, Input};
 use armature_primitives::{
-	challenge::{ChallengeCommit, ChallengeFailure, ChallengeTask, CpuChallenge},
-	signing::{device_payload, Domain},
-	telemetry::{PowerReading, PowerSource},
-	DeviceId, MilliWatts, Ppm, RoundId, H256,
+	challenge::{ChallengeFailure, ChallengeTask, CpuChallenge, Work},
+	DeviceId, RoundId, H256,
 };
 use armature_verifier::{
 	challenge::{
 		check_opening, checkpoints,
-		fraud::{check_fraud, FraudError, FraudProof, SignedCommit},
-		run_lane, task_hash, SegmentOpening, State, Transcript,
+		fraud::{FraudError, FraudProof, SignedCommit},
+		run_lane, SegmentOpening, State, Transcript,
 	},
 	merkle::{self, Tree},
 };
+use armature_wire::MAX_DEPTH;
 use codec::{Decode, DecodeLimit, Encode};
 use libfuzzer_sys::fuzz_target;
-use sp_core::{ed25519, Pair};
 use std::{ops::ControlFlow, sync::LazyLock};
 
 /// Two lanes of five segments: no tree of a power of two.
 const CPU: CpuChallenge = CpuChallenge { lanes: 2, segments: 5, steps_per_segment: 1 };
 
-const GENESIS: H256 = H256([1; 32]);
-
-/// Nesting of a proof: what the protocol allows elsewhere.
-const MAX_DEPTH: u32 = 8;
-
 /// The segment of lane 1 that is made up in [`FORGED`].
 const MADE_UP: u32 = 3;
-
-static DEVICE: LazyLock<ed25519::Pair> = LazyLock::new(|| ed25519::Pair::from_seed(&[3; 32]));
 
 static TRANSCRIPT: LazyLock<(ChallengeTask, Transcript)> = LazyLock::new(|| {
 	let task = ChallengeTask {
 		round: RoundId(7),
 		device: DeviceId(9),
 		seed: H256([5; 32]),
-		cpu: CPU,
+		work: Work::Cpu(CPU),
 		deadline: 0,
 	};
 	(task, compute(task, |_, _| false))
@@ -54,7 +45,7 @@ static FORGED: LazyLock<Transcript> = LazyLock::new(|| {
 
 fn compute(task: ChallengeTask, is_made_up: impl Fn(u16, u32) -> bool) -> Transcript {
 	let mut states = Vec::new();
-	for lane in 0..task.cpu.lanes {
+	for lane in 0..CPU.lanes {
 		run_lane(&task, lane, |segment, state| {
 			states.push(if is_made_up(lane, segment) { State([7; 8]) } else { state });
 			ControlFlow::Continue(())
@@ -66,21 +57,11 @@ fn compute(task: ChallengeTask, is_made_up: impl Fn(u16, u32) -> bool) -> Transc
 
 /// What the device signs when it commits to a root.
 fn sign(root: H256) -> SignedCommit {
-	let (task, _) = &*TRANSCRIPT;
-	let power = PowerReading {
-		idle: MilliWatts(1),
-		loaded: MilliWatts(2),
-		source: PowerSource::WallMeter,
-		error: Ppm(0),
-	};
-	let commit = ChallengeCommit { task: task_hash(task), root, power };
-	let payload = device_payload(Domain::ChallengeCommit, &GENESIS, task.device, &commit);
-	let signature = DEVICE.sign(&payload);
-	SignedCommit { commit, signature }
+	device::sign(&TRANSCRIPT.0, root)
 }
 
 fn check_proof(proof: &FraudProof) -> Result<(), FraudError> {
-	check_fraud(&GENESIS, &TRANSCRIPT.0, &DEVICE.public(), proof)
+	device::check_proof(&TRANSCRIPT.0, proof)
 }
 
 /// Bytes as an opening of a task of any size.
@@ -96,7 +77,7 @@ fn judge_bytes(input: &mut Input<'_>) {
 	let rest = input.take(usize::MAX);
 	let Ok(opening) = SegmentOpening::decode(&mut &*rest) else { return };
 	assert!(rest.starts_with(&opening.encode()), "two encodings of one opening");
-	let other = ChallengeTask { cpu, ..*task };
+	let other = ChallengeTask { work: Work::Cpu(cpu), ..*task };
 	let outcome = check_opening(&other, root, &opening);
 	if checkpoints(&cpu).is_err() {
 		assert_eq!(outcome, Err(ChallengeFailure::Malformed));
@@ -178,6 +159,11 @@ fn judge_proof(input: &mut Input<'_>) {
 			let proof = FraudProof::Equivocation { first: sign(one), second: sign(other) };
 			let expected = if one == other { Err(FraudError::SameRoot) } else { Ok(()) };
 			assert_eq!(check_proof(&proof), expected);
+		},
+		// The task is one of lanes; `openings` has one of memory.
+		FraudProof::Block { signed, opening } => {
+			let proof = FraudProof::Block { signed: sign(root(&signed)), opening };
+			assert_eq!(check_proof(&proof), Err(FraudError::BadOpening));
 		},
 	}
 }

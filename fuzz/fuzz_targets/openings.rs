@@ -1,36 +1,60 @@
 //! Openings of matrix products, filled memory, walks and sealed storage: decoding, and small honest
-//! ones with one thing changed.
+//! ones with one thing changed. Proofs that memory was filled wrongly.
 #![no_main]
 
-use armature_fuzz::Input;
-use armature_primitives::{challenge::ChallengeFailure, DeviceId, H256};
+use armature_fuzz::{device, Input};
+use armature_primitives::{
+	challenge::{ChallengeFailure, ChallengeTask, MemoryChallenge, Work},
+	DeviceId, RoundId, H256,
+};
 use armature_verifier::{
 	challenge::{
-		block::Block,
+		block::{Block, BLOCK_LEN},
 		fill::{fill_lane, open_fill, FillOpening, FillSize, OpenedBlock},
+		fraud::{FraudError, FraudProof, SignedCommit},
 		gemm::{
 			check_entry, EntryOpening, GemmProver, GemmRound, GemmSize, GemmTask, Reference,
 		},
 		memory::{
-			check_walk, line_of, walk_leaf, walk_segment, walk_start, Walk, WalkOpening, WalkSize,
-			WalkState,
+			check_walk, line_of, memory_key, walk_leaf, walk_segment, walk_start, Walk, WalkOpening,
+			WalkSize, WalkState,
 		},
 		storage::{check_stored, SealedStorage, StoredBlock},
 	},
 	merkle::{leaf_hash, left_siblings, Frontier, Tree},
 };
-use codec::{Decode, Encode};
+use armature_wire::MAX_DEPTH;
+use codec::{Decode, DecodeLimit, Encode};
 use libfuzzer_sys::fuzz_target;
 use std::{cell::RefCell, convert::Infallible, sync::LazyLock};
 
 const KEY: H256 = H256([5; 32]);
 const FILL: FillSize = FillSize { lanes: 2, blocks: 9 };
 const WALK: WalkSize = WalkSize { segments: 3, reads: 2 };
+const TASK: ChallengeTask = ChallengeTask {
+	round: RoundId(7),
+	device: DeviceId(9),
+	seed: H256([4; 32]),
+	work: Work::Memory(MemoryChallenge {
+		lanes: FILL.lanes,
+		blocks: FILL.blocks,
+		segments: WALK.segments,
+		reads: WALK.reads,
+	}),
+	deadline: 0,
+};
 const GEMM: GemmTask = GemmTask {
 	seed: KEY,
 	device: DeviceId(9),
 	size: GemmSize { side: 5, window: 2, rounds: 2, steps: 3 },
 };
+
+/// The position of the block that is made up in [`FORGED`]: in the second lane, with blocks after
+/// it that are filled from it.
+const MADE_UP: u32 = 12;
+
+/// What stands there.
+const NO_BLOCK: [u8; BLOCK_LEN] = [7; BLOCK_LEN];
 
 /// Filled memory, a walk over it, and the same as a sealed sector beside another root.
 struct Memory {
@@ -45,7 +69,9 @@ struct Memory {
 }
 
 impl Memory {
-	fn new() -> Self {
+	/// Filled as [`TASK`] says, but for the block at the position `made_up`.
+	fn new(made_up: Option<u32>) -> Self {
+		let key = memory_key(&TASK.seed, TASK.device, &FILL);
 		let mut blocks = Vec::new();
 		for lane in 0..FILL.lanes {
 			let filled = RefCell::new(Vec::<Block>::new());
@@ -54,8 +80,11 @@ impl Memory {
 				filled.borrow_mut().push(block.clone());
 				Ok(())
 			};
-			let Ok(()) = fill_lane(&KEY, &FILL, lane, get, put);
+			let Ok(()) = fill_lane(&key, &FILL, lane, get, put);
 			blocks.extend(filled.into_inner());
+		}
+		if let Some(position) = made_up {
+			blocks[position as usize] = Block::from_bytes(&NO_BLOCK);
 		}
 		let tree = Tree::new(blocks.iter().map(Block::to_bytes)).expect("not empty");
 		let count = FILL.count().expect("in bounds");
@@ -78,7 +107,7 @@ impl Memory {
 		let roots = lanes.iter().map(|(_, tree)| tree.root().0);
 		let lanes_tree = Tree::new(roots).expect("not empty");
 		let (memory, ends) = (tree.root(), lanes_tree.root());
-		let walk = Walk { fill: FILL, size: WALK, fill_key: KEY, key: KEY, memory, ends };
+		let walk = Walk::of_task(&TASK, KEY, memory, ends).expect("a task of memory");
 		let sectors = Tree::new([KEY.0, memory.0]).expect("not empty");
 		let storage = SealedStorage { sectors: 2, blocks: count, root: sectors.root() };
 		Self { blocks, tree, lanes, lanes_tree, walk, sectors, storage }
@@ -129,7 +158,14 @@ impl Memory {
 	}
 }
 
-static MEMORY: LazyLock<Memory> = LazyLock::new(Memory::new);
+static MEMORY: LazyLock<Memory> = LazyLock::new(|| Memory::new(None));
+
+/// The same with one block made up.
+static FORGED: LazyLock<Memory> = LazyLock::new(|| Memory::new(Some(MADE_UP)));
+
+/// What the device signed in the round of [`TASK`] for each.
+static SIGNED: LazyLock<[SignedCommit; 2]> =
+	LazyLock::new(|| [&MEMORY, &FORGED].map(|memory| device::sign(&TASK, memory.tree.root())));
 
 /// Rounds of a product, and the openings of the last one.
 static PRODUCT: LazyLock<(Vec<GemmRound>, Vec<EntryOpening>)> = LazyLock::new(|| {
@@ -170,11 +206,71 @@ fn judge<O: Encode + Decode + PartialEq>(
 	}
 }
 
+fn is_filled(opening: &FillOpening) -> bool {
+	let position = FILL.position(opening.lane, opening.at);
+	position.is_some_and(|position| MEMORY.filled(position) == *opening)
+}
+
+fn check_block(signed: &SignedCommit, opening: &FillOpening) -> Result<(), FraudError> {
+	let (signed, opening) = (signed.clone(), Box::new(opening.clone()));
+	device::check_proof(&TASK, &FraudProof::Block { signed, opening })
+}
+
+/// Bytes as a proof of fraud. Nobody but the device could have signed it as it is; under its
+/// signature of honestly filled memory no block is a fraud, and under that of another root only a
+/// wrong one.
+fn judge_proof(input: &mut Input<'_>) {
+	let bytes = input.take(usize::MAX);
+	let Ok(proof) = FraudProof::decode_all_with_depth_limit(MAX_DEPTH, &mut &*bytes) else {
+		return;
+	};
+	assert_eq!(bytes, proof.encode(), "two encodings of one proof");
+	assert!(device::check_proof(&TASK, &proof).is_err(), "forged: {proof:?}");
+	let [honest, _] = &*SIGNED;
+	match proof {
+		FraudProof::Block { signed, opening } => {
+			let right = is_filled(&opening);
+			let expected = if right { FraudError::RightResult } else { FraudError::BadOpening };
+			assert_eq!(check_block(honest, &opening), Err(expected));
+			let root = signed.commit.root;
+			let walk = Walk { memory: root, ..MEMORY.walk };
+			let is_wrong = walk.check_fill(&opening) == Err(ChallengeFailure::WrongResult);
+			let outcome = check_block(&device::sign(&TASK, root), &opening);
+			assert_eq!(outcome.is_ok(), is_wrong);
+		},
+		FraudProof::Segment { opening, .. } => {
+			let proof = FraudProof::Segment { signed: honest.clone(), opening };
+			assert_eq!(device::check_proof(&TASK, &proof), Err(FraudError::BadOpening));
+		},
+		// Two roots are two roots, whatever the work: `challenge` has them.
+		FraudProof::Equivocation { .. } => {},
+	}
+}
+
+/// A block of memory with one block made up: that one is wrong, and so is every one that would be
+/// filled from it. One changed bit, and it is no proof of the round any more.
+fn judge_forged(input: &mut Input<'_>, position: u32) {
+	let opening = FORGED.filled(position);
+	let [honest, forged] = &*SIGNED;
+	let is_made_up = |block: &OpenedBlock| block.bytes == NO_BLOCK;
+	let is_wrong = is_made_up(&opening.block) || opening.sources.iter().any(is_made_up);
+	let expected = if is_wrong { Ok(()) } else { Err(FraudError::RightResult) };
+	assert_eq!(check_block(forged, &opening), expected);
+	assert_eq!(check_block(honest, &opening), Err(FraudError::BadOpening));
+	let proof = FraudProof::Block { signed: forged.clone(), opening: Box::new(opening) };
+	let mut bytes = proof.encode();
+	let at = u32::from_le_bytes(input.array()) as usize % bytes.len();
+	bytes[at] ^= 1 << (input.u8() % 8);
+	if let Ok(changed) = FraudProof::decode_all_with_depth_limit(MAX_DEPTH, &mut bytes.as_slice()) {
+		assert!(device::check_proof(&TASK, &changed).is_err());
+	}
+}
+
 fuzz_target!(|bytes: &[u8]| {
 	let mut input = Input::new(bytes);
 	let (memory, (rounds, entries)) = (&*MEMORY, &*PRODUCT);
 	let (kind, at) = (input.u8(), u32::from(input.u8()));
-	match kind % 4 {
+	match kind % 5 {
 		0 => {
 			let honest = entries[at as usize % entries.len()].clone();
 			// Rows of an entry say nothing of the other entries of their row: bytes that pass are right.
@@ -183,11 +279,7 @@ fuzz_target!(|bytes: &[u8]| {
 		},
 		1 => {
 			let count = memory.blocks.len() as u32;
-			let is_honest = |opening: &FillOpening| {
-				FILL.position(opening.lane, opening.at)
-					.is_some_and(|position| memory.filled(position) == *opening)
-			};
-			judge(&mut input, memory.filled(at % count), is_honest, |opening| {
+			judge(&mut input, memory.filled(at % count), is_filled, |opening| {
 				memory.walk.check_fill(opening)
 			});
 		},
@@ -202,12 +294,22 @@ fuzz_target!(|bytes: &[u8]| {
 				check_walk(&memory.walk, opening)
 			});
 		},
-		_ => {
+		3 => {
 			let at = at % memory.blocks.len() as u32;
 			let is_honest = |opening: &StoredBlock| *opening == memory.stored(at);
 			judge(&mut input, memory.stored(at), is_honest, |opening| {
 				check_stored(&memory.storage, (1, at), opening)
 			});
+		},
+		_ => {
+			let at = at % memory.blocks.len() as u32;
+			let [honest, _] = &*SIGNED;
+			assert_eq!(check_block(honest, &memory.filled(at)), Err(FraudError::RightResult));
+			if input.u8() % 2 == 0 {
+				judge_proof(&mut input);
+			} else {
+				judge_forged(&mut input, at);
+			}
 		},
 	}
 });

@@ -4,6 +4,8 @@
 //! something and a mutation changes one thing; what is missing at the end is zero or empty. README.md
 //! has the layout of each target.
 
+pub mod device;
+
 use armature_verifier::evidence::hardware::{
 	self,
 	claims::nonce_matches,

@@ -1,0 +1,333 @@
+//! What agents, orchestrators and verifiers send each other, and what a verifier posts on chain.
+#![no_main]
+
+use armature_fuzz::Input;
+use armature_primitives::{
+	challenge::{Assignment, ChallengeTask, Verdict, Work, MAX_LANES},
+	ed25519::Signature,
+	DeviceId, RoundId, H256,
+};
+use armature_verifier::challenge::{
+	check_power, check_work,
+	fraud::FraudProof,
+	memory::{MAX_READS, MAX_SEGMENTS as MAX_WALKED, MAX_WALK_LANES},
+	verdict::{conclude, Conclusion, Standing},
+	MAX_CHECKPOINTS, MAX_STEPS_PER_SEGMENT,
+};
+use armature_wire::{
+	testing::{blob_requests, blob_responses, control_requests, control_responses},
+	BlobRequest, BlobResponse, ControlRequest, ControlResponse, Message, PutAuth, ServiceKind,
+	StatusReport, MAX_BLOCKS, MAX_CHUNK_LEN, MAX_DEPTH, MAX_OPENINGS_LEN, MAX_PEER_ID_LEN,
+	MAX_SEGMENTS, MAX_VERSION_LEN, MAX_WALK_SEGMENTS,
+};
+use codec::{Decode, DecodeAll, DecodeLimit, Encode, MaxEncodedLen};
+use libfuzzer_sys::fuzz_target;
+use std::fmt::Debug;
+
+/// The most verifiers of a round.
+const MAX_COMMITTEE: usize = 5;
+
+/// Decodes bytes whole: what does has one encoding, and nests no deeper than a decoder follows.
+fn decode<T: Encode + Decode + Debug + PartialEq>(bytes: &[u8]) -> Option<T> {
+	let whole = T::decode_all(&mut &*bytes).ok();
+	let limited = T::decode_all_with_depth_limit(MAX_DEPTH, &mut &*bytes).ok();
+	assert_eq!(whole, limited, "nested too deep");
+	if let Some(value) = &whole {
+		assert_eq!(bytes, value.encode(), "two encodings of one value");
+	}
+	whole
+}
+
+/// A message, and its bounds said again.
+trait Bounded: Message + Debug + PartialEq {
+	fn is_bounded(&self) -> bool;
+}
+
+impl Bounded for ControlRequest {
+	fn is_bounded(&self) -> bool {
+		match self {
+			ControlRequest::Hello { peer, .. } => peer.len() <= MAX_PEER_ID_LEN,
+			ControlRequest::OpenSegments { segments, .. } => segments.len() <= MAX_SEGMENTS,
+			ControlRequest::OpenBlocks { positions, .. } => positions.len() <= MAX_BLOCKS,
+			ControlRequest::OpenWalk { segments, .. } => segments.len() <= MAX_WALK_SEGMENTS,
+			// The others have no lists: their types bound them.
+			_ => true,
+		}
+	}
+}
+
+impl Bounded for ControlResponse {
+	fn is_bounded(&self) -> bool {
+		match self {
+			ControlResponse::Opened { openings } => openings.len() <= MAX_OPENINGS_LEN,
+			ControlResponse::Status { report } => report.version.len() <= MAX_VERSION_LEN,
+			_ => true,
+		}
+	}
+}
+
+impl Bounded for BlobRequest {
+	fn is_bounded(&self) -> bool {
+		match self {
+			BlobRequest::Stat { .. } => true,
+			BlobRequest::Get { len, .. } => *len > 0 && *len <= MAX_CHUNK_LEN,
+			BlobRequest::Put { total, offset, bytes, .. } => {
+				let end = u128::from(*offset) + bytes.len() as u128;
+				let is_inside = end <= u128::from(*total) && bytes.len() <= MAX_CHUNK_LEN as usize;
+				is_inside && bytes.is_empty() == (*total == 0)
+			},
+		}
+	}
+}
+
+impl Bounded for BlobResponse {
+	fn is_bounded(&self) -> bool {
+		match self {
+			BlobResponse::Chunk { bytes } => bytes.len() <= MAX_CHUNK_LEN as usize,
+			_ => true,
+		}
+	}
+}
+
+/// Bytes as a message: it is taken when it keeps its bounds and cap, and goes out as it came in.
+fn judge<M: Bounded>(bytes: &[u8]) {
+	let message = M::from_bytes(bytes);
+	let decoded = decode::<M>(bytes);
+	let fits = bytes.len() <= M::CAP as usize;
+	match &decoded {
+		Some(decoded) if fits && decoded.is_bounded() => {
+			assert_eq!(message.as_ref(), Some(decoded));
+			assert_eq!(decoded.to_bytes().as_deref(), Ok(bytes));
+		},
+		Some(decoded) => {
+			assert_eq!(message, None, "out of bounds");
+			assert_eq!(decoded.to_bytes(), Err(bytes.len()));
+		},
+		None => assert_eq!(message, None),
+	}
+}
+
+fn judge_all(bytes: &[u8]) {
+	judge::<ControlRequest>(bytes);
+	judge::<ControlResponse>(bytes);
+	judge::<BlobRequest>(bytes);
+	judge::<BlobResponse>(bytes);
+}
+
+/// A message that keeps its bounds, then the same cut off, with a tail, and with one bit changed.
+fn judge_changed<M: Bounded>(input: &mut Input<'_>, messages: &[M]) {
+	let message = &messages[usize::from(input.u8()) % messages.len()];
+	let mut bytes = message.encode();
+	judge::<M>(&bytes);
+	assert_eq!(M::from_bytes(&bytes).as_ref(), Some(message));
+	let at = usize::from(u16::from_le_bytes(input.array())) % bytes.len();
+	assert_eq!(M::from_bytes(&bytes[..at]), None, "cut off");
+	let bit = input.u8() % 8;
+	assert_eq!(M::from_bytes(&[&bytes[..], &[bit]].concat()), None, "with a tail");
+	bytes[at] ^= 1 << bit;
+	judge_all(&bytes);
+}
+
+/// A message with a list as long as the input says, on either side of its bound.
+fn judge_sized(input: &mut Input<'_>) {
+	let (kind, len) = (input.u8(), u32::from_le_bytes(input.array()));
+	let up_to = |most: usize| len as usize % (2 * most);
+	let (task, key) = (H256([1; 32]), H256([2; 32]));
+	match kind % 9 {
+		0 => {
+			let peer = vec![3; up_to(MAX_PEER_ID_LEN)];
+			let signature = Signature::from([4; 64]);
+			let hello = ControlRequest::Hello { device: DeviceId(5), peer, sent_at: 6, signature };
+			judge::<ControlRequest>(&hello.encode());
+		},
+		1 => {
+			let segments = vec![(3, 4); up_to(MAX_SEGMENTS)];
+			let open = ControlRequest::OpenSegments { round: RoundId(5), task, segments };
+			judge::<ControlRequest>(&open.encode());
+		},
+		2 => {
+			let positions = vec![3; up_to(MAX_BLOCKS)];
+			judge::<ControlRequest>(&ControlRequest::OpenBlocks { task, positions }.encode());
+		},
+		3 => {
+			let segments = vec![(3, 4); up_to(MAX_WALK_SEGMENTS)];
+			judge::<ControlRequest>(&ControlRequest::OpenWalk { task, key, segments }.encode());
+		},
+		4 => {
+			// Twice the bound is over the cap.
+			let openings = vec![3; up_to(MAX_OPENINGS_LEN)];
+			judge::<ControlResponse>(&ControlResponse::Opened { openings }.encode());
+		},
+		5 => {
+			let report = StatusReport {
+				service: ServiceKind::Agent,
+				version: vec![3; up_to(MAX_VERSION_LEN)],
+				now: 4,
+				started_at: 5,
+				devices: 6,
+				in_flight: 7,
+				blobs: 8,
+				blob_bytes: 9,
+			};
+			judge::<ControlResponse>(&ControlResponse::Status { report }.encode());
+		},
+		6 => judge::<BlobRequest>(&BlobRequest::Get { hash: key, offset: 3, len }.encode()),
+		7 => {
+			let bytes = vec![3; up_to(MAX_CHUNK_LEN as usize)];
+			let total = u64::from_le_bytes(input.array());
+			let offset = u64::from_le_bytes(input.array());
+			let auth = PutAuth::Device { device: DeviceId(4), signature: [5; 64] };
+			let put = BlobRequest::Put { hash: key, total, offset, bytes, auth };
+			judge::<BlobRequest>(&put.encode());
+		},
+		_ => {
+			let bytes = vec![3; up_to(MAX_CHUNK_LEN as usize)];
+			judge::<BlobResponse>(&BlobResponse::Chunk { bytes }.encode());
+		},
+	}
+}
+
+/// What is stored or posted on chain: it is never longer than its type says.
+fn posted<T: Encode + Decode + Debug + PartialEq + MaxEncodedLen>(bytes: &[u8]) -> Option<T> {
+	let value = decode::<T>(bytes);
+	assert!(value.is_none() || bytes.len() <= T::max_encoded_len(), "too long: {value:?}");
+	value
+}
+
+fn judge_posted(bytes: &[u8]) {
+	posted::<Verdict>(bytes);
+	posted::<FraudProof>(bytes);
+	if let Some(task) = posted::<ChallengeTask>(bytes) {
+		judge_work(&task.work);
+	}
+	if let Some(Assignment { task, .. }) = posted(bytes) {
+		judge_work(&task.work);
+	}
+}
+
+/// A task's size is taken when it is in bounds, said here in numbers that cannot overflow.
+fn judge_work(work: &Work) {
+	let is_bounded = match work {
+		Work::Cpu(cpu) => {
+			let count = u64::from(cpu.lanes) * u64::from(cpu.segments);
+			(1..=MAX_LANES).contains(&cpu.lanes)
+				&& (1..=u64::from(MAX_CHECKPOINTS)).contains(&count)
+				&& (1..=MAX_STEPS_PER_SEGMENT).contains(&cpu.steps_per_segment)
+		},
+		Work::Memory(memory) => {
+			let filled = u64::from(memory.lanes) * u64::from(memory.blocks);
+			let lanes = memory.lanes.min(MAX_WALK_LANES);
+			let walked = u64::from(lanes) * u64::from(memory.segments);
+			(1..=MAX_LANES).contains(&memory.lanes)
+				&& memory.blocks >= 2
+				&& filled <= u64::from(u32::MAX)
+				&& (1..=u64::from(MAX_WALKED)).contains(&walked)
+				&& (1..=MAX_READS).contains(&memory.reads)
+		},
+	};
+	assert_eq!(check_work(work).is_ok(), is_bounded);
+}
+
+/// A task, and what a committee says of it: as many verdicts as standings, and nothing depends on
+/// their order.
+fn judge_verdicts(input: &mut Input<'_>) {
+	let (flags, absent) = (input.u8(), usize::from(input.u8() % 6));
+	let (by, other) = (usize::from(input.u8()), usize::from(input.u8()));
+	let mut rest = input.take(usize::MAX);
+	let Ok(task) = ChallengeTask::decode_with_depth_limit(MAX_DEPTH, &mut rest) else { return };
+	if check_work(&task.work).is_err() {
+		return;
+	}
+	let kind = task.work.kind();
+	let mut verdicts = Vec::new();
+	while verdicts.len() < MAX_COMMITTEE {
+		let Ok(verdict) = Verdict::decode_with_depth_limit(MAX_DEPTH, &mut rest) else { break };
+		verdicts.push(verdict);
+	}
+	// The chain takes none of another kind.
+	verdicts.retain(|verdict| match verdict {
+		Verdict::Passed { measured, .. } => measured.kind() == kind,
+		Verdict::Failed { .. } => true,
+	});
+	if flags & 1 == 1 {
+		for verdict in &mut verdicts {
+			if let Verdict::Passed { root, .. } = verdict {
+				*root = H256::zero();
+			}
+		}
+	}
+	let seats = verdicts.len() + absent;
+	let (conclusion, mut standings) = conclude(&verdicts, seats);
+	check_conclusion(&verdicts, seats, &conclusion, &standings);
+	if verdicts.is_empty() {
+		return;
+	}
+	let (by, other) = (by % verdicts.len(), other % verdicts.len());
+	verdicts.rotate_left(by);
+	verdicts.swap(0, other);
+	standings.rotate_left(by);
+	standings.swap(0, other);
+	assert_eq!(conclude(&verdicts, seats), (conclusion, standings), "their order matters");
+}
+
+fn check_conclusion(
+	verdicts: &[Verdict],
+	seats: usize,
+	conclusion: &Conclusion,
+	standings: &[Standing],
+) {
+	assert_eq!(standings.len(), verdicts.len());
+	let passed: Vec<_> = verdicts
+		.iter()
+		.filter_map(|verdict| match verdict {
+			Verdict::Passed { measured, power, root, .. } => Some((measured, power, root)),
+			Verdict::Failed { .. } => None,
+		})
+		.collect();
+	let said_failed = verdicts.len() - passed.len();
+	let mut roots = passed.iter().map(|(.., root)| *root);
+	let first = roots.next();
+	let is_one_root = roots.all(|root| Some(root) == first);
+	let has_quorum = 2 * verdicts.len() > seats;
+	match *conclusion {
+		Conclusion::Void => {
+			assert!(is_one_root && (!has_quorum || said_failed == passed.len()));
+			assert!(standings.iter().all(|standing| *standing == Standing::Differs));
+		},
+		Conclusion::TwoRoots { failed, posted } => {
+			assert!(!is_one_root);
+			assert_eq!((failed as usize, posted as usize), (said_failed, verdicts.len()));
+		},
+		Conclusion::Failed { failed, posted } => {
+			assert!(is_one_root && has_quorum && said_failed > passed.len());
+			assert_eq!((failed as usize, posted as usize), (said_failed, verdicts.len()));
+		},
+		Conclusion::Passed { measured, power } => {
+			assert!(is_one_root && has_quorum && passed.len() > said_failed);
+			let millis = measured.elapsed_millis();
+			let mut said = passed.iter();
+			assert!(said.any(|(said, ..)| said.elapsed_millis() == millis), "made up");
+			assert!(passed.iter().all(|(said, ..)| said.kind() == measured.kind()));
+			// Figures that all agree with themselves come to such ones.
+			if passed.iter().all(|(_, power, _)| check_power(power).is_ok()) {
+				assert_eq!(check_power(&power), Ok(()));
+			}
+		},
+	}
+}
+
+fuzz_target!(|bytes: &[u8]| {
+	let mut input = Input::new(bytes);
+	match input.u8() % 5 {
+		0 => judge_all(input.rest()),
+		1 => match input.u8() % 4 {
+			0 => judge_changed(&mut input, &control_requests()),
+			1 => judge_changed(&mut input, &control_responses()),
+			2 => judge_changed(&mut input, &blob_requests()),
+			_ => judge_changed(&mut input, &blob_responses()),
+		},
+		2 => judge_sized(&mut input),
+		3 => judge_posted(input.rest()),
+		_ => judge_verdicts(&mut input),
+	}
+});
