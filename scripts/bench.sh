@@ -6,8 +6,15 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$ROOT/scripts/bencher.sh"
 cd "$ROOT"
 
+# The other thing that is measured has a script of its own.
+if [ "${1:-}" = challenges ]; then
+	shift
+	exec "$ROOT/scripts/bench-challenges.sh" "$@"
+fi
+
 usage() {
 	printf '%s\n' "Usage: bench.sh [--native] [--wasm] [--output table|json]" \
+		"       bench.sh challenges [OPTION...]: what challenges cost; see its own --help" \
 		"  --native  only the verifier as the services run it" \
 		"  --wasm    only the calls of pallet-attestation in the runtime" \
 		"  --output  a Markdown table (default) or one JSON document" \
