@@ -1,4 +1,4 @@
-# What measures pallets in Wasm, shared by weights.sh and bench.sh. Sourced after lib.sh, never run.
+# What measures pallets in Wasm, shared by weights.sh, bench.sh and bench-challenges.sh. Sourced after lib.sh, never run.
 
 WASM=$CARGO_TARGET_DIR/benchmarks
 BENCHER=${XDG_CACHE_HOME:-$HOME/.cache}/armature/bencher

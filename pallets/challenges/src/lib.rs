@@ -177,7 +177,7 @@ pub mod pallet {
 	pub type Assignments<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, RoundId, (), OptionQuery>;
 
-	/// Rounds that ended with a verdict, as long as frauds in them can be proved.
+	/// Rounds in which somebody sealed, as long as frauds in them can be proved or planted answers shown.
 	#[pallet::storage]
 	pub type EndedRounds<T: Config> = StorageMap<_, Twox64Concat, RoundId, EndedRoundOf<T>>;
 
@@ -519,7 +519,7 @@ pub mod pallet {
 		InMaintenance,
 		/// The device is not in maintenance. Nothing is left to do.
 		NotInMaintenance,
-		/// The device runs a lease. Its memory is measured once that has ended.
+		/// The device runs a lease. Wait for its end.
 		LeaseOpen,
 		/// The device has planted no answer, or has shown it. Plant one before the round.
 		NothingPlanted,
@@ -754,11 +754,10 @@ pub mod pallet {
 		///
 		/// ## Details
 		/// Decided at once: a segment is re-run, or a block filled again. A wrong one costs the device
-		/// `fault_slash` of its bond,
-		/// unless it is in jail already, and two roots cost `fraud_slash`; its enrolment and its score are
-		/// gone, it is jailed unless it has retired, and the round fails if it is open. The proof earns
-		/// `fraud_reward`, at most a fifth of what was slashed, and is free. A segment or block that is right
-		/// costs the bond.
+		/// `fault_slash` of its bond, unless it is in jail already, and two roots cost `fraud_slash`; its
+		/// enrolment and its score are gone, it is jailed unless it has retired, and the round fails if it is
+		/// open. The proof earns `fraud_reward`, at most a fifth of what was slashed, and is free. A segment or
+		/// block that is right costs the bond.
 		///
 		/// ## Errors
 		/// `RoundNotFound`, `DisputeWindowOver`, `FraudKnown`, `UnknownDevice`, `ProofOfOtherTask`,

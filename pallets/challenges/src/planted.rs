@@ -1,10 +1,8 @@
 //! Planted answers: wrong ones, announced before the round, that show who passes a device without
 //! looking.
 
-use crate::{pallet::*, types::*, verifiers::Credited};
-use armature_primitives::{
-	challenge::WorkKind, device::Performance, Balance, DeviceId, RoundId, H256,
-};
+use crate::{pallet::*, rounds::with_part, types::*, verifiers::Credited};
+use armature_primitives::{Balance, DeviceId, RoundId, H256};
 use armature_verifier::challenge::verdict::planted_hash;
 use frame_support::{ensure, traits::Time};
 use sp_runtime::{traits::Saturating, DispatchResult, SaturatedConversion};
@@ -61,7 +59,7 @@ impl<T: Config> Pallet<T> {
 				record.failures = record.failures.saturating_sub(1);
 				Self::lower_share(&record.owner, ended.raised_share);
 			}
-			let performance = restored(Performances::<T>::get(device), ended.before, kind);
+			let performance = with_part(Performances::<T>::get(device), ended.before, kind);
 			Self::set_performance(device, performance);
 			Self::deposit_event(Event::PerformanceUpdated { device, performance });
 		}
@@ -76,13 +74,5 @@ impl<T: Config> Pallet<T> {
 		let reward = Self::pay(&who, (taken / 5).min(Self::free_funds() / REWARD_DIVISOR));
 		Self::deposit_event(Event::PlantedShown { who, round: id, device, fooled, taken, reward });
 		Ok(())
-	}
-}
-
-/// A score with its part of this kind as it was `before`.
-fn restored(now: Performance, before: Performance, kind: WorkKind) -> Performance {
-	match kind {
-		WorkKind::Cpu => Performance { cpu: before.cpu, ..now },
-		WorkKind::Memory => Performance { memory: before.memory, ..now },
 	}
 }

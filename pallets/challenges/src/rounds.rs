@@ -180,7 +180,7 @@ impl<T: Config> Pallet<T> {
 		let before = Performances::<T>::get(device);
 		Self::forget_open(id, &round);
 		Self::deposit_event(Event::RoundClosed { round: id, device, outcome });
-		Self::credit_committee(id, &round.seats, standings);
+		Self::credit_committee(&parameters, id, &round.seats, standings);
 
 		let mut raised_share = Ppm(0);
 		// A device that left meanwhile keeps no score.
@@ -201,7 +201,8 @@ impl<T: Config> Pallet<T> {
 				RoundOutcome::Failed { .. } | RoundOutcome::TooSlow { .. } => {
 					record.failures.saturating_inc();
 					record.last_rounds.set(kind, id);
-					Self::set_performance(device, without(before, kind));
+					let left = with_part(before, Performance::default(), kind);
+					Self::set_performance(device, left);
 					raised_share = Self::adapt_share(&record.owner, false);
 				},
 				RoundOutcome::Void => {},
@@ -281,9 +282,13 @@ impl<T: Config> Pallet<T> {
 	/// Enters the end of a round into its verifiers' records. Where no more than half have sealed, none
 	/// is fined for not having done so, and where nobody has revealed anything, none for that: the chain
 	/// stood still, or whatever else kept many from it.
-	fn credit_committee(id: RoundId, seats: &[Seat<T::AccountId>], standings: Vec<Standing>) {
-		let parameters = Params::<T>::get();
-		let fee = Self::affordable_fee(&parameters);
+	fn credit_committee(
+		parameters: &Parameters,
+		id: RoundId,
+		seats: &[Seat<T::AccountId>],
+		standings: Vec<Standing>,
+	) {
+		let fee = Self::affordable_fee(parameters);
 		let empty = seats.iter().filter(|seat| seat.state == SeatState::Empty).count();
 		let outage = empty.saturating_mul(2) >= seats.len();
 		let silence = standings.is_empty();
@@ -355,11 +360,11 @@ fn scored<AccountId>(
 	}
 }
 
-/// The score without its part of this kind.
-pub(crate) fn without(performance: Performance, kind: WorkKind) -> Performance {
+/// A score with its part of this kind `from` another one.
+pub(crate) fn with_part(score: Performance, from: Performance, kind: WorkKind) -> Performance {
 	match kind {
-		WorkKind::Cpu => Performance { cpu: None, ..performance },
-		WorkKind::Memory => Performance { memory: None, ..performance },
+		WorkKind::Cpu => Performance { cpu: from.cpu, ..score },
+		WorkKind::Memory => Performance { memory: from.memory, ..score },
 	}
 }
 

@@ -20,7 +20,8 @@ impl<T: Config> Pallet<T> {
 	/// 5. Assignments are exactly the seats that have not revealed a verdict.
 	/// 6. The queue has an entry at each place between its ends and nowhere else, and what waits for an
 	///    owner is a device of its own with an entry.
-	/// 7. Only enrolled devices have a score, none of them in maintenance, and every speed is above zero.
+	/// 7. Only enrolled devices have a score, none of them in maintenance; no score is empty, and speeds,
+	///    lanes and times of reads are above zero.
 	/// 8. The parameters are valid.
 	/// 9. Owners are exactly those of enrolled devices, with as many as they have, and listed without a
 	///    hole.

@@ -568,7 +568,7 @@ pub struct Offer {
 	pub memory_mib: u32,
 }
 
-/// A round that has ended and whose device can still be proved a fraud.
+/// A round that has ended, as long as a fraud in it can be proved or its planted answer shown.
 #[derive(
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]

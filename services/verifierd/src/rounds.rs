@@ -22,7 +22,7 @@ use crate::{
 	metrics::Metrics,
 	service::{timed, CHAIN_TIMEOUT},
 };
-use armature_p2p::{Handle, Sessions};
+use armature_p2p::{messages::MAX_DEPTH, Handle, Sessions};
 use armature_primitives::{
 	challenge::{
 		ChallengeCommit, ChallengeFailure, ChallengeTask, Measured, Verdict, Work, WorkKind,
@@ -49,9 +49,6 @@ use tokio::{
 
 /// Pause before the chain is asked again.
 const CHAIN_PAUSE: Duration = Duration::from_secs(1);
-
-/// Nesting of openings: a list of records with lists of lists.
-const MAX_DEPTH: u32 = 8;
 
 /// The verifier's clock of one round.
 #[derive(Clone, Copy, Debug)]

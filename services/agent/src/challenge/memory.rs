@@ -27,8 +27,8 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// How often one verifier may ask for blocks of a round. Unless configured otherwise it asks two times
-/// after each of up to three walks; each answer has up to a quarter of a megabyte.
+/// How often one verifier may ask for blocks of a round. Unless configured otherwise it asks two times,
+/// and again where an answer is lost; each has up to a quarter of a megabyte.
 pub(super) const MAX_BLOCK_REQUESTS: u32 = 16;
 
 /// Whether memory is to be given back.
