@@ -92,6 +92,46 @@ impl MemoryChallenge {
 	}
 }
 
+/// The size of a network challenge. What is moved, and how long it may take, is fixed; how much of it
+/// arrives in that time is measured, and how soon a signed answer does.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+pub struct NetworkChallenge {
+	/// Signed echoes that each verifier asks for, one after the other; the fastest counts.
+	pub echoes: u16,
+	/// When all verifiers of a round begin to move data, in milliseconds after the round's block, so that
+	/// they do it at once.
+	pub lead_millis: u32,
+	/// How long each of them moves data in one direction, then in the other, in milliseconds.
+	pub transfer_millis: u32,
+	/// The most that each of them moves in one direction, in KiB.
+	pub transfer_kib: u32,
+}
+
+impl NetworkChallenge {
+	/// When the last transfer ends, in milliseconds after the round's block.
+	pub fn ends_millis(&self) -> u64 {
+		u64::from(self.lead_millis).saturating_add(self.busy_millis())
+	}
+
+	/// How long the device's connection is used, in milliseconds.
+	pub fn busy_millis(&self) -> u64 {
+		u64::from(self.transfer_millis).saturating_mul(2)
+	}
+}
+
 /// What a round asks for.
 #[derive(
 	Clone,
@@ -114,6 +154,9 @@ pub enum Work {
 	/// Memory to fill and to walk over.
 	#[codec(index = 1)]
 	Memory(MemoryChallenge),
+	/// Echoes to sign, and data to move.
+	#[codec(index = 2)]
+	Network(NetworkChallenge),
 }
 
 /// A kind of work.
@@ -141,6 +184,19 @@ pub enum WorkKind {
 	/// [`Work::Memory`]
 	#[codec(index = 1)]
 	Memory,
+	/// [`Work::Network`]
+	#[codec(index = 2)]
+	Network,
+}
+
+impl WorkKind {
+	/// Whether the device computes something, and commits to it.
+	pub fn is_computed(self) -> bool {
+		match self {
+			WorkKind::Cpu | WorkKind::Memory => true,
+			WorkKind::Network => false,
+		}
+	}
 }
 
 impl Work {
@@ -149,14 +205,16 @@ impl Work {
 		match self {
 			Work::Cpu(_) => WorkKind::Cpu,
 			Work::Memory(_) => WorkKind::Memory,
+			Work::Network(_) => WorkKind::Network,
 		}
 	}
 
-	/// Lanes that are busy at once.
+	/// Lanes that are busy at once; none while only data is moved.
 	pub fn lanes(&self) -> u16 {
 		match self {
 			Work::Cpu(cpu) => cpu.lanes,
 			Work::Memory(memory) => memory.lanes,
+			Work::Network(_) => 0,
 		}
 	}
 }
@@ -192,21 +250,29 @@ impl ChallengeTask {
 	pub fn cpu(&self) -> Option<&CpuChallenge> {
 		match &self.work {
 			Work::Cpu(cpu) => Some(cpu),
-			Work::Memory(_) => None,
+			Work::Memory(_) | Work::Network(_) => None,
 		}
 	}
 
 	/// The memory to fill, if it is of that kind.
 	pub fn memory(&self) -> Option<&MemoryChallenge> {
 		match &self.work {
-			Work::Cpu(_) => None,
 			Work::Memory(memory) => Some(memory),
+			Work::Cpu(_) | Work::Network(_) => None,
+		}
+	}
+
+	/// The data to move, if it is of that kind.
+	pub fn network(&self) -> Option<&NetworkChallenge> {
+		match &self.work {
+			Work::Network(network) => Some(network),
+			Work::Cpu(_) | Work::Memory(_) => None,
 		}
 	}
 }
 
 /// What the device signs (under [`crate::signing::Domain::ChallengeCommit`]) when its lanes are done,
-/// or its memory is filled.
+/// its memory is filled, or it is ready to move data.
 #[derive(
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
@@ -215,9 +281,19 @@ pub struct ChallengeCommit {
 	/// another seed: what was signed for the one is worth nothing for the other.
 	pub task: H256,
 	/// Merkle root over the roots of all lanes' checkpoints, lane 0's first; of memory, over all blocks.
+	/// Where nothing is computed, the task's hash once more.
 	pub root: H256,
 	/// Its own power figures under this load.
 	pub power: PowerReading,
+}
+
+/// What the device signs (under [`crate::signing::Domain::Echo`]) to show how soon it can answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Echo {
+	/// Blake2b-256 of the task's SCALE encoding, and with it what the chain drew a moment ago.
+	pub task: H256,
+	/// Random, from the verifier, a new one for each echo.
+	pub nonce: H256,
 }
 
 /// Why a verifier failed a device.
@@ -249,7 +325,8 @@ pub enum ChallengeFailure {
 	/// An opened checkpoint is not under the committed root.
 	#[codec(index = 3)]
 	BadOpening,
-	/// A re-run segment ended in another state than the committed one, or a block was filled wrongly.
+	/// A re-run segment ended in another state than the committed one, a block was filled wrongly, or other
+	/// data came than was asked for.
 	#[codec(index = 4)]
 	WrongResult,
 	/// The power figures contradict themselves.
@@ -289,6 +366,18 @@ pub enum Measured {
 		/// way to the verifier and back is in it.
 		read_nanos: u32,
 	},
+	/// Of the way between the device and one verifier, while the others measured theirs.
+	#[codec(index = 2)]
+	Network {
+		/// From the round's block to the commitment, by the verifier's clock.
+		answer_millis: u32,
+		/// The fastest echo, in microseconds, rounded up.
+		round_trip_micros: u32,
+		/// What came from the device, in kilobits per second, rounded down.
+		up_kbps: u32,
+		/// What the device acknowledged, in kilobits per second, rounded down.
+		down_kbps: u32,
+	},
 }
 
 impl Measured {
@@ -297,6 +386,7 @@ impl Measured {
 		match self {
 			Measured::Cpu { .. } => WorkKind::Cpu,
 			Measured::Memory { .. } => WorkKind::Memory,
+			Measured::Network { .. } => WorkKind::Network,
 		}
 	}
 
@@ -305,6 +395,7 @@ impl Measured {
 		match self {
 			Measured::Cpu { elapsed_millis } => *elapsed_millis,
 			Measured::Memory { fill_millis, .. } => *fill_millis,
+			Measured::Network { answer_millis, .. } => *answer_millis,
 		}
 	}
 }

@@ -1,6 +1,6 @@
 //! Devices and where they stand.
 
-use crate::{MilliWatts, Moment, Ppm, RackId, RegionId, SiteId};
+use crate::{location::LocationFinding, MilliWatts, Moment, Ppm, RackId, RegionId, SiteId};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
@@ -139,12 +139,14 @@ pub struct Performance {
 	pub cpu: Option<CpuScore>,
 	/// Its memory.
 	pub memory: Option<MemoryScore>,
+	/// Its way to verifiers.
+	pub network: Option<NetworkScore>,
 }
 
 impl Performance {
 	/// Whether nothing was shown.
 	pub fn is_empty(&self) -> bool {
-		self.cpu.is_none() && self.memory.is_none()
+		self.cpu.is_none() && self.memory.is_none() && self.network.is_none()
 	}
 }
 
@@ -196,6 +198,49 @@ pub struct MemoryScore {
 	pub fill_mib_per_second: u32,
 	/// Nanoseconds of one read that depends on the last one, with all lanes reading.
 	pub read_nanos: u32,
+	/// When the round that measured it closed.
+	pub measured_at: Moment,
+}
+
+/// How a device is connected, as verifiers at different places have measured it at once.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+pub struct NetworkScore {
+	/// The shortest round trip to one of them, in microseconds.
+	pub nearest_micros: u32,
+	/// The upper median of their round trips, in microseconds.
+	pub median_micros: u32,
+	/// What the device sent to all of them together, in kilobits per second.
+	pub up_kbps: u32,
+	/// What it received from all of them together, in kilobits per second.
+	pub down_kbps: u32,
+	/// What the round trips say of where it claims to be.
+	pub location: LocationFinding,
+	/// When the round that measured it closed.
+	pub measured_at: Moment,
+}
+
+/// One verifier's round trip to a device.
+#[derive(
+	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct RoundTripTo<AccountId> {
+	/// The verifier.
+	pub verifier: AccountId,
+	/// Its fastest echo, in microseconds.
+	pub micros: u32,
 	/// When the round that measured it closed.
 	pub measured_at: Moment,
 }

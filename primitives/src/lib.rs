@@ -14,6 +14,7 @@ pub mod energy;
 pub mod evidence;
 pub mod ids;
 pub mod lease;
+pub mod location;
 pub mod market;
 pub mod service;
 pub mod signing;

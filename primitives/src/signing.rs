@@ -26,6 +26,8 @@ pub enum Domain {
 	BeatAck,
 	/// Hello of a device to an orchestrator or verifier.
 	Hello,
+	/// An answer whose round trip is measured.
+	Echo,
 }
 
 impl Domain {
@@ -39,6 +41,7 @@ impl Domain {
 			Domain::ChallengeCommit => b"armature/challenge-commit\0",
 			Domain::BeatAck => b"armature/beat-ack\0",
 			Domain::Hello => b"armature/hello\0",
+			Domain::Echo => b"armature/echo\0",
 		}
 	}
 }

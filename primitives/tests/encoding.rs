@@ -7,7 +7,7 @@
 )]
 
 use armature_primitives::{
-	challenge::{ChallengeFailure, Verdict},
+	challenge::{ChallengeFailure, Measured, Verdict, WorkKind},
 	device::{DeviceStatus, Tier},
 	energy::QuoteError,
 	evidence::{
@@ -17,6 +17,7 @@ use armature_primitives::{
 		Evidence, EvidenceFormat, Inventory, InventoryStatement, MAX_EVIDENCE_LEN,
 	},
 	lease::{LeaseOutcome, RunReport, RunStatus},
+	location::LocationFinding,
 	market::RefusalReason,
 	signing::{device_payload, registration_payload, Domain},
 	telemetry::{
@@ -58,6 +59,8 @@ fn enums_should_keep_their_indices() {
 	assert_indices!(DeviceStatus: Registered, Attested, Active, Suspect, Draining, Standby, Offline, Jailed, Retired);
 	assert_indices!(LeaseOutcome: Completed, NotAcknowledged, NotStarted, NoResult, WorkloadFailed, ProviderDeclined, WrongResult, Unresolved, Cancelled);
 	assert_indices!(RunStatus: Success, OutOfFuel, OutOfMemory, OutOfTime, Trapped, OutputTooLarge);
+	assert_indices!(LocationFinding: Refuted, Supported, Unknown);
+	assert_indices!(WorkKind: Cpu, Memory, Network);
 	assert_indices!(ChallengeFailure: NoAnswer, Malformed, BadSignature, BadOpening, WrongResult, BadPower);
 	assert_indices!(PowerSource: WallMeter, BoardSensor, PackageCounter, Estimated);
 	assert_indices!(QuoteError: UnknownDevice, NoTariff, NoPower, FeedStale, Overflow);
@@ -98,6 +101,9 @@ fn reports_and_readings_should_encode_to_their_pinned_bytes() {
 		error: Ppm(3),
 	};
 	assert_eq!(hex(&power.encode()), "01000000020000000303000000");
+	let way =
+		Measured::Network { answer_millis: 1, round_trip_micros: 2, up_kbps: 3, down_kbps: 4 };
+	assert_eq!(hex(&way.encode()), "0201000000020000000300000004000000");
 }
 
 fn statement() -> InventoryStatement {
@@ -257,6 +263,7 @@ fn domains_should_not_be_prefixes_of_each_other() {
 		Domain::ChallengeCommit,
 		Domain::BeatAck,
 		Domain::Hello,
+		Domain::Echo,
 	];
 	for (i, a) in all.iter().enumerate() {
 		for (j, b) in all.iter().enumerate() {

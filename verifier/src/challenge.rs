@@ -24,6 +24,7 @@ pub mod gemm;
 mod lane;
 pub mod location;
 pub mod memory;
+pub mod network;
 mod opening;
 pub mod power;
 pub mod sampling;
@@ -79,7 +80,7 @@ pub enum ChallengeError {
 	WrongCount,
 	/// The task asks for another kind of work.
 	OtherKind,
-	/// The memory of the task is out of bounds.
+	/// The memory of the task, or what it moves, is out of bounds.
 	Size(fill::SizeError),
 	/// The caller stopped the run.
 	Stopped,
@@ -123,6 +124,7 @@ pub fn check_work(work: &Work) -> Result<(), ChallengeError> {
 	match work {
 		Work::Cpu(cpu) => checkpoints(cpu).map(|_| ()),
 		Work::Memory(memory) => Ok(memory::check_size(memory)?),
+		Work::Network(network) => Ok(network::check_size(network)?),
 	}
 }
 

@@ -23,10 +23,13 @@
 //! Planted answers: two of five verifiers say of every round of memory that it passed. One round of a
 //! hundred is answered with what was planted, by one device or another. Whoever has less than half of its
 //! bond left is on no committee any more; others take its place.
+//!
+//! Ways to verifiers: two of five say other rates than they have measured.
 
 mod chance;
 mod lanes;
 mod memory;
+mod network;
 mod planted;
 
 use armature_primitives::{
@@ -60,4 +63,6 @@ fn main() {
 	memory::print(rounds, &mut line);
 	line(String::new());
 	planted::print(rounds, &mut line);
+	line(String::new());
+	network::print(rounds, &mut line);
 }

@@ -8,11 +8,12 @@
 //! The Earth is taken as a sphere, and what goes against a device is given [`SLACK`]: the true shape
 //! differs from the sphere's distances by up to 0.6 % (WGS 84).
 
-use alloc::{
-	collections::{BTreeMap, BTreeSet},
-	vec::Vec,
+use alloc::collections::BTreeSet;
+use armature_primitives::{
+	location::{LocationFinding, Position},
+	service::Network,
+	Ppm,
 };
-use armature_primitives::{Ppm, H256};
 
 #[cfg(test)]
 mod tests;
@@ -42,28 +43,12 @@ pub const REFUTERS: usize = 2;
 /// A half turn in micro-degrees.
 const HALF_TURN: i64 = 180_000_000;
 
-/// A place on the Earth.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Position {
-	latitude: i32,
-	longitude: i32,
-}
-
-impl Position {
-	/// From micro-degrees north and east; `None` beyond a pole or a half turn.
-	pub fn new(latitude: i32, longitude: i32) -> Option<Self> {
-		let inside = |value: i32, most: i64| i64::from(value).abs() <= most;
-		(inside(latitude, HALF_TURN / 2) && inside(longitude, HALF_TURN))
-			.then_some(Self { latitude, longitude })
-	}
-
-	/// Its direction from the Earth's middle, in fractions of 2^30.
-	fn direction(&self) -> [i128; 3] {
-		let (north, east) = (i64::from(self.latitude), i64::from(self.longitude));
-		let product = |a: i128, b: i128| a.saturating_mul(b) >> 30;
-		let level = cosine(north);
-		[product(level, cosine(east)), product(level, sine(east)), sine(north)]
-	}
+/// The direction of a place from the Earth's middle, in fractions of 2^30.
+fn direction(of: &Position) -> [i128; 3] {
+	let (north, east) = (i64::from(of.latitude), i64::from(of.longitude));
+	let product = |a: i128, b: i128| a.saturating_mul(b) >> 30;
+	let level = cosine(north);
+	[product(level, cosine(east)), product(level, sine(east)), sine(north)]
 }
 
 /// The sine of an angle of at most a half turn, in fractions of 2^30: its series up to the 13th power,
@@ -98,7 +83,7 @@ fn cosine(micro_degrees: i64) -> i128 {
 
 /// The square of the straight distance between two places, in fractions of 2^60 of the squared radius.
 fn chord_squared(a: &Position, b: &Position) -> i128 {
-	let squares = a.direction().into_iter().zip(b.direction()).map(|(a, b)| {
+	let squares = direction(a).into_iter().zip(direction(b)).map(|(a, b)| {
 		let difference = a.saturating_sub(b);
 		difference.saturating_mul(difference)
 	});
@@ -134,27 +119,16 @@ pub fn light_reach(round_trip_micros: u32) -> u64 {
 pub struct RoundTrip {
 	/// Where the verifier is.
 	pub verifier: Position,
-	/// Names its network, so that several verifiers in one do not count as several.
-	pub network: H256,
+	/// Its network: several verifiers in one do not count as several.
+	pub network: Network,
 	/// The least of its round trips. Each answer must be signed by the device's key over a nonce of
 	/// the verifier and a recent block.
 	pub micros: u32,
 }
 
-/// What round trips say of a claim.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LocationFinding {
-	/// The device answered verifiers in enough networks sooner than light could from there.
-	Refuted,
-	/// Enough verifiers in different networks are near it, by their round trips.
-	Supported,
-	/// Neither.
-	Unknown,
-}
-
 /// Holds round trips against a claim of being at `claimed`. Verifiers within `near` metres of it
 /// support it if their round trip took at most what the Internet needs to go `near` metres and back,
-/// and `slack_micros` more.
+/// and `slack_micros` more. All places have to be valid ([`Position::is_valid`]).
 pub fn appraise_location(
 	claimed: &Position,
 	near: u64,
@@ -168,7 +142,7 @@ pub fn appraise_location(
 	};
 	let networks = |says: &dyn Fn(&RoundTrip) -> bool| {
 		let said = round_trips.iter().filter(|trip| says(trip)).map(|trip| trip.network);
-		said.collect::<BTreeSet<H256>>().len()
+		said.collect::<BTreeSet<Network>>().len()
 	};
 	if networks(&refutes) >= REFUTERS {
 		return LocationFinding::Refuted;
@@ -183,31 +157,4 @@ pub fn appraise_location(
 	} else {
 		LocationFinding::Unknown
 	}
-}
-
-/// What one verifier moved while the others did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Transfer {
-	/// Names its network.
-	pub network: H256,
-	/// How much.
-	pub bytes: u64,
-	/// In what time.
-	pub millis: u32,
-}
-
-/// What verifiers moved at once, in bytes per second, rounded down: the sum over their networks without
-/// the largest, since those of one network may vouch for what they never sent.
-pub fn bandwidth(transfers: &[Transfer]) -> u64 {
-	let mut networks = BTreeMap::<H256, u64>::new();
-	for Transfer { network, bytes, millis } in transfers {
-		let rate = u128::from(*bytes).saturating_mul(1_000).checked_div((*millis).into());
-		let rate = u64::try_from(rate.unwrap_or_default()).unwrap_or(u64::MAX);
-		let sum = networks.entry(*network).or_default();
-		*sum = sum.saturating_add(rate);
-	}
-	let mut rates: Vec<u64> = networks.into_values().collect();
-	rates.sort_unstable();
-	rates.pop();
-	rates.into_iter().fold(0, u64::saturating_add)
 }

@@ -5,6 +5,8 @@
 //! own error passes.
 
 use armature_primitives::{telemetry::PowerReading, MilliWatts, Ppm};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
 
 #[cfg(test)]
 mod tests;
@@ -24,11 +26,24 @@ pub struct PowerLimits {
 pub const HEADROOM: Ppm = Ppm(100_000);
 
 /// Why a figure is not plausible.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
 pub enum PowerFault {
 	/// The work takes more energy on any device: the meter lies, or the work ran elsewhere.
+	#[codec(index = 0)]
 	BelowPhysics,
 	/// No device of the class draws that much.
+	#[codec(index = 1)]
 	AboveLimit,
 }
 

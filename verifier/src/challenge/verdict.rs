@@ -15,6 +15,12 @@ const SLACK_MILLIS: u32 = 500;
 /// The same of a read, in nanoseconds: a second's way there and back, over a million reads.
 const SLACK_NANOS: u32 = 1_000;
 
+/// How many times more or less one verifier may have moved than the median: the ways to them differ.
+const RATE_FACTOR: u32 = 8;
+
+/// What is added to that, in kilobits per second.
+const SLACK_KBPS: u32 = 1_000;
+
 /// What a round came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Conclusion {
@@ -36,7 +42,7 @@ pub enum Conclusion {
 	},
 	/// More than half of the verdicts say passed.
 	Passed {
-		/// Their upper median times.
+		/// Their upper median times, and lower median rates.
 		measured: Measured,
 		/// Their upper median figures.
 		power: PowerReading,
@@ -79,7 +85,7 @@ pub fn planted_hash(device: DeviceId, root: &H256, salt: &H256) -> H256 {
 ///
 /// Nothing is concluded unless more than half of the committee spoke, and more than half of those
 /// agree. Of a passed round the upper medians stand: of an even number the slower time and the higher
-/// power, so that a doubt never flatters the device. Each field of the power figures is taken for
+/// power, and of rates the lower medians, so that a doubt never flatters the device. Each field of the power figures is taken for
 /// itself, the source by its trust; where every reading has `loaded >= idle`, the medians have it too.
 /// Verdicts whose signatures were checked and that name different roots show that the device signed
 /// both, however many spoke. All verdicts have to be of one kind of work.
@@ -123,16 +129,31 @@ pub fn conclude(verdicts: &[Verdict], seats: usize) -> (Conclusion, Vec<Standing
 }
 
 /// Whether a measurement is near the medians. Each verifier has its own walk, and its own way to the
-/// device, so that times of reads may be half apart, and [`SLACK_NANOS`].
+/// device: times of reads may be half apart, and [`SLACK_NANOS`]; rates by [`RATE_FACTOR`], and
+/// [`SLACK_KBPS`]; round trips are what they are.
 fn agree(said: &Measured, median: &Measured) -> bool {
-	let reads = match (said, median) {
+	let in_time = || is_near(said.elapsed_millis(), median.elapsed_millis());
+	match (said, median) {
+		(Measured::Cpu { .. }, Measured::Cpu { .. }) => in_time(),
 		(
 			Measured::Memory { read_nanos: said, .. },
 			Measured::Memory { read_nanos: median, .. },
-		) => said.abs_diff(*median) <= median.div_ceil(2).saturating_add(SLACK_NANOS),
-		_ => true,
-	};
-	reads && is_near(said.elapsed_millis(), median.elapsed_millis())
+		) => {
+			let most = median.div_ceil(2).saturating_add(SLACK_NANOS);
+			in_time() && said.abs_diff(*median) <= most
+		},
+		(
+			Measured::Network { up_kbps: up, down_kbps: down, .. },
+			Measured::Network { up_kbps: median_up, down_kbps: median_down, .. },
+		) => is_alike(*up, *median_up) && is_alike(*down, *median_down),
+		_ => false,
+	}
+}
+
+/// Whether two rates may be of the same device.
+fn is_alike(one: u32, other: u32) -> bool {
+	let most = |of: u32| of.saturating_mul(RATE_FACTOR).saturating_add(SLACK_KBPS);
+	one <= most(other) && other <= most(one)
 }
 
 /// Whether a time is within a quarter and [`SLACK_MILLIS`] of the median.
@@ -150,14 +171,33 @@ fn medians(passed: &[(Measured, PowerReading, H256)]) -> Option<(Measured, Power
 		source: upper_median(passed.iter().map(|(_, power, _)| power.source))?,
 		error: Ppm(power(|reading| reading.error.0)?),
 	};
-	let elapsed = upper_median(passed.iter().map(|(measured, ..)| measured.elapsed_millis()))?;
-	let reads = passed.iter().filter_map(|(measured, ..)| match measured {
-		Measured::Cpu { .. } => None,
-		Measured::Memory { read_nanos, .. } => Some(*read_nanos),
-	});
-	let measured = match upper_median(reads) {
-		None => Measured::Cpu { elapsed_millis: elapsed },
-		Some(read_nanos) => Measured::Memory { fill_millis: elapsed, read_nanos },
+	let all = || passed.iter().map(|(measured, ..)| *measured);
+	let elapsed = upper_median(all().map(|measured| measured.elapsed_millis()))?;
+	let measured = match all().next()? {
+		Measured::Cpu { .. } => Measured::Cpu { elapsed_millis: elapsed },
+		Measured::Memory { .. } => {
+			let reads = all().filter_map(|measured| match measured {
+				Measured::Memory { read_nanos, .. } => Some(read_nanos),
+				_ => None,
+			});
+			Measured::Memory { fill_millis: elapsed, read_nanos: upper_median(reads)? }
+		},
+		Measured::Network { .. } => {
+			let ways = || {
+				all().filter_map(|measured| match measured {
+					Measured::Network { round_trip_micros, up_kbps, down_kbps, .. } => {
+						Some((round_trip_micros, up_kbps, down_kbps))
+					},
+					_ => None,
+				})
+			};
+			Measured::Network {
+				answer_millis: elapsed,
+				round_trip_micros: upper_median(ways().map(|(micros, ..)| micros))?,
+				up_kbps: lower_median(ways().map(|(_, up, _)| up))?,
+				down_kbps: lower_median(ways().map(|(.., down)| down))?,
+			}
+		},
 	};
 	Some((measured, reading))
 }
@@ -167,6 +207,11 @@ fn upper_median<V: Ord + Copy>(values: impl Iterator<Item = V>) -> Option<V> {
 	let mut sorted: Vec<V> = values.collect();
 	sorted.sort();
 	sorted.get(sorted.len() / 2).copied()
+}
+
+/// The middle value in order, of an even number the smaller of the two.
+fn lower_median<V: Ord + Copy>(values: impl Iterator<Item = V>) -> Option<V> {
+	upper_median(values.map(core::cmp::Reverse)).map(|value| value.0)
 }
 
 fn is_majority(part: usize, whole: usize) -> bool {
@@ -317,6 +362,48 @@ mod tests {
 		assert_eq!(standing(999), Differs);
 		assert_eq!(standing(7_000), Agrees);
 		assert_eq!(standing(7_001), Differs);
+	}
+
+	fn ways(round_trip_micros: u32, up_kbps: u32, down_kbps: u32) -> Verdict {
+		let Verdict::Passed { power, root, signature, .. } = passed(1) else { unreachable!() };
+		// Answers come as late as they like.
+		let answer_millis = up_kbps;
+		let measured = Measured::Network { answer_millis, round_trip_micros, up_kbps, down_kbps };
+		Verdict::Passed { measured, power, root, signature }
+	}
+
+	#[test]
+	fn medians_of_ways_should_never_flatter() {
+		let all =
+			[ways(300, 40, 90), ways(100, 30, 70), FAILED, ways(200, 20, 60), ways(400, 10, 80)];
+		let (conclusion, standings) = judged(&all);
+		let Conclusion::Passed { measured, .. } = conclusion else { panic!("{conclusion:?}") };
+		let Measured::Network { answer_millis, round_trip_micros, up_kbps, down_kbps } = measured
+		else {
+			panic!("{measured:?}")
+		};
+		assert_eq!((answer_millis, round_trip_micros, up_kbps, down_kbps), (30, 300, 20, 70));
+		assert_eq!(standings, vec![Agrees, Agrees, Differs, Agrees, Agrees]);
+	}
+
+	#[test]
+	fn rates_far_from_the_median_should_not_agree() {
+		let up = |kbps| {
+			let all = [ways(9, 40_000, 5), ways(1, kbps, 5), ways(90_000, 40_000, 5)];
+			judged(&all).1
+		};
+		let down = |kbps| {
+			let all = [ways(9, 5, 40_000), ways(1, 5, kbps), ways(90_000, 5, 40_000)];
+			judged(&all).1
+		};
+		for standing in [up, down] {
+			// Eight times and 1,000 more: 4,875 to 321,000. Round trips do not matter.
+			for (kbps, stands) in
+				[(321_000, Agrees), (321_001, Differs), (4_875, Agrees), (4_874, Differs)]
+			{
+				assert_eq!(standing(kbps), vec![Agrees, stands, Agrees], "{kbps}");
+			}
+		}
 	}
 
 	#[test]
