@@ -12,6 +12,7 @@ use armature_primitives::{
 	ed25519,
 	energy::{CurrencyCode, Tariff, HOURS_PER_DAY},
 	evidence::EvidenceFormat,
+	service::Network,
 	telemetry::{PowerReading, PowerSource, TelemetrySummary, SLOT_MASK},
 	traits::{BenchmarkClock, BenchmarkDevices, PowerSink},
 	DeviceId, MilliWatts, Moment, Ppm, RegionId, RoundId, SiteId, H256,
@@ -204,6 +205,7 @@ impl BenchmarkDevices<AccountId> for Helper {
 					read_nanos: 500,
 					measured_at: now,
 				}),
+				network: None,
 			},
 		);
 
@@ -220,6 +222,7 @@ impl BenchmarkDevices<AccountId> for Helper {
 		};
 		let seat = pallet_challenges::Seat {
 			verifier: provider.clone(),
+			network: Network::Unknown,
 			state: pallet_challenges::SeatState::Empty,
 		};
 		pallet_challenges::OpenRounds::<Runtime>::insert(id, round);

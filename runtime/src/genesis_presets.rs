@@ -90,7 +90,8 @@ fn short_uptime() -> pallet_uptime::UptimeParameters {
 }
 
 /// In 6 s one owner in twenty is drawn, and all of its devices are challenged with about a second of
-/// work, or a fiftieth of their memory. One verifier is enough for a round, wherever it is.
+/// work, a fiftieth of their memory, or two seconds of data. One verifier is enough for a round,
+/// wherever it is.
 fn short_challenges() -> pallet_challenges::Parameters {
 	pallet_challenges::Parameters {
 		round_interval_blocks: 2,
@@ -107,6 +108,9 @@ fn short_challenges() -> pallet_challenges::Parameters {
 		memory_share: Ppm::from_percent(2),
 		walk_segments: 4_096,
 		max_read_nanos: 1_000_000,
+		transfer_lead_millis: 6_000,
+		transfer_millis: 1_000,
+		transfer_kib: 4_096,
 		planted_lead_blocks: 3,
 		planted_interval_millis: MINUTE,
 		maintenance_interval_millis: MINUTE,

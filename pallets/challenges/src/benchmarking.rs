@@ -3,7 +3,6 @@
 use crate::{
 	draw::{DrawContext, Queued, SiteLoads, Start, Visit},
 	pallet::*,
-	rounds::Closed,
 	types::*,
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -12,8 +11,9 @@ use armature_primitives::{
 		ChallengeCommit, ChallengeTask, CpuChallenge, Measured, MemoryChallenge, Verdict, Work,
 		WorkKind,
 	},
-	device::{CpuScore, MemoryScore, Performance},
+	device::{CpuScore, MemoryScore, NetworkScore, Performance, RoundTripTo},
 	ed25519,
+	location::{LocationFinding, Position},
 	service::{Network, ServiceAddress, MAX_ADDRESS_LEN},
 	signing::{device_payload, Domain},
 	telemetry::{PowerReading, PowerSource},
@@ -121,12 +121,22 @@ fn signed<T: Config>(task: &ChallengeTask, key: &ed25519::Public, root: H256) ->
 	SignedCommit { commit, signature }
 }
 
+fn way() -> Measured {
+	Measured::Network {
+		answer_millis: 300,
+		round_trip_micros: 20_000,
+		up_kbps: 10_000,
+		down_kbps: 50_000,
+	}
+}
+
 fn verdict<T: Config>(round: &RoundOf<T>) -> Verdict {
 	let SignedCommit { commit, signature } = signed::<T>(&round.task, &round.key, H256([1; 32]));
 	let ChallengeCommit { power, root, .. } = commit;
 	let measured = match round.task.work {
 		Work::Cpu(_) => Measured::Cpu { elapsed_millis: 12_000 },
 		Work::Memory(_) => Measured::Memory { fill_millis: 12_000, read_nanos: 400 },
+		Work::Network(_) => way(),
 	};
 	Verdict::Passed { measured, power, root, signature }
 }
@@ -211,7 +221,30 @@ fn performance() -> Performance {
 			read_nanos: 500,
 			measured_at: 1_000,
 		}),
+		network: Some(NetworkScore {
+			nearest_micros: 9_000,
+			median_micros: 20_000,
+			up_kbps: 10_000,
+			down_kbps: 50_000,
+			location: LocationFinding::Supported,
+			measured_at: 1_000,
+		}),
 	}
+}
+
+/// A score of each part, with as many round trips as there may be.
+fn score<T: Config>(device: DeviceId) {
+	Performances::<T>::insert(device, performance());
+	let trips = (0..MAX_COMMITTEE).map(|i| RoundTripTo {
+		verifier: account("verifier", i, SEED),
+		micros: 9_000,
+		measured_at: 1_000,
+	});
+	RoundTrips::<T>::insert(device, RoundTripsOf::<T>::truncate_from(trips.collect()));
+}
+
+fn place() -> Position {
+	Position { latitude: 50_110_000, longitude: 8_680_000 }
 }
 
 /// A proof against the device of an ended round whose memory, all but one block, is nothing: with the
@@ -478,14 +511,14 @@ mod benchmarks {
 		{
 			closed = Pallet::<T>::close_round(id, round, now::<T>());
 		}
-		assert_eq!(closed, Closed::Punished);
+		assert!(closed.is_punished);
 	}
 
 	#[benchmark]
 	fn start_maintenance() {
 		prepare::<T>();
 		let (provider, device) = enrolled::<T>(0);
-		Performances::<T>::insert(device, performance());
+		score::<T>(device);
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(provider), device);
@@ -638,7 +671,7 @@ mod benchmarks {
 		let owner = account("gone", 0, SEED);
 		Pallet::<T>::enrol(device, EnrolmentRecord::new(owner)).expect("a first device");
 		enrolled::<T>(0);
-		Performances::<T>::insert(device, performance());
+		score::<T>(device);
 		let context = context::<T>();
 		let visit;
 		#[block]
@@ -738,6 +771,55 @@ mod benchmarks {
 		}
 		assert!(!Rounds::<T>::contains_key(id) && all.len() <= 5);
 		assert_eq!(Performances::<T>::iter().count(), 1);
+	}
+
+	#[benchmark]
+	fn claim_position() {
+		prepare::<T>();
+		let (provider, device) = enrolled::<T>(0);
+		score::<T>(device);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(provider), device, Some(place()));
+
+		let location = Performances::<T>::get(device).network.map(|network| network.location);
+		assert_eq!(location, Some(LocationFinding::Unknown));
+	}
+
+	#[benchmark]
+	fn set_verifier_position() {
+		prepare::<T>();
+		let who = verifiers::<T>(1).remove(0);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()), Some(place()));
+
+		assert_eq!(Verifiers::<T>::get(&who).and_then(|record| record.position), Some(place()));
+	}
+
+	/// What comes on top of [`close_round`] where a full committee has measured the way to a device that is
+	/// claimed to be somewhere.
+	#[benchmark]
+	fn score_network() {
+		prepare::<T>();
+		let all = verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
+		for who in &all {
+			Pallet::<T>::do_set_verifier_position(who.clone(), Some(place())).expect("it serves");
+		}
+		let id = open::<T>(0);
+		let mut round = Rounds::<T>::get(id).expect("it is open");
+		let device = round.task.device;
+		round.task.work = Work::Network(Params::<T>::get().network());
+		let verdict = verdict::<T>(&round);
+		for seat in round.seats.iter_mut() {
+			seat.state = SeatState::Revealed(verdict);
+		}
+		#[block]
+		{
+			Pallet::<T>::score(Performance::default(), &round, way(), Some(&place()), 1);
+		}
+		let trips = RoundTrips::<T>::get(device).len();
+		assert!(trips == all.len() && Performances::<T>::contains_key(device));
 	}
 
 	impl_benchmark_test_suite!(Pallet, crate::mock::new_bench_ext(), crate::mock::Test);

@@ -14,7 +14,7 @@ impl<T: Config> Pallet<T> {
 		verifiers: &[ActiveVerifier<T::AccountId>],
 		device: DeviceId,
 		info: &DeviceInfo<T::AccountId>,
-	) -> Vec<T::AccountId> {
+	) -> Vec<ActiveVerifier<T::AccountId>> {
 		let mut networks = BTreeSet::new();
 		Self::by_lot(seed, verifiers)
 			.into_iter()
@@ -23,7 +23,6 @@ impl<T: Config> Pallet<T> {
 			.filter(|verifier| {
 				verifier.who != info.provider && !T::Devices::may_operate(&verifier.who, device)
 			})
-			.map(|verifier| verifier.who)
 			.take(parameters.committee.into())
 			.collect()
 	}

@@ -238,18 +238,20 @@ impl<T: Config> Pallet<T> {
 	) -> WorkKind {
 		if let Some(device) = asked {
 			let known = Self::valid_performance(&context.parameters, device, context.now);
-			match (known.cpu, known.memory) {
-				(None, _) => return WorkKind::Cpu,
-				(_, None) => return WorkKind::Memory,
+			match (known.cpu, known.memory, known.network) {
+				(None, ..) => return WorkKind::Cpu,
+				(_, None, _) => return WorkKind::Memory,
+				(.., None) => return WorkKind::Network,
 				_ => {},
 			}
 		}
 		let (point, _) = Self::lots(context, b"chlk", record.index);
 		let point = u128::from(point).saturating_mul(Ppm::ONE.0.into()) >> 64;
-		if point < u128::from(context.parameters.memory_part.0) {
-			WorkKind::Memory
-		} else {
-			WorkKind::Cpu
+		let Parameters { memory_part, network_part, .. } = context.parameters;
+		match point.checked_sub(memory_part.0.into()) {
+			None => WorkKind::Memory,
+			Some(point) if point < u128::from(network_part.0) => WorkKind::Network,
+			Some(_) => WorkKind::Cpu,
 		}
 	}
 

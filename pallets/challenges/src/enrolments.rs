@@ -43,7 +43,9 @@ impl<T: Config> Pallet<T> {
 		let now = T::Clock::now();
 		let parameters = Params::<T>::get();
 		let known = Self::valid_performance(&parameters, device, now);
-		ensure!(known.cpu.is_none() || known.memory.is_none(), Error::<T>::ScoreValid);
+		let Performance { cpu, memory, network } = &known;
+		let is_whole = cpu.is_some() && memory.is_some() && network.is_some();
+		ensure!(!is_whole, Error::<T>::ScoreValid);
 		// The memory that it lacks cannot be measured.
 		ensure!(known.cpu.is_none() || !T::Busy::is_busy(device), Error::<T>::LeaseOpen);
 		ensure!(now >= record.cool_at(parameters.window_millis), Error::<T>::CoolingDown);
@@ -121,7 +123,7 @@ impl<T: Config> Pallet<T> {
 	/// Forgets a device. An open round of it runs to its end.
 	pub(crate) fn unenrol(device: DeviceId) {
 		let Some(record) = Enrolments::<T>::take(device) else { return };
-		Performances::<T>::remove(device);
+		Self::set_performance(device, Performance::default());
 		if let Some(id) = OpenRounds::<T>::get(device) {
 			let owner = Rounds::<T>::mutate_extant(id, |round| round.owner.take());
 			if let Some(owner) = owner {
@@ -215,11 +217,12 @@ impl<T: Config> Pallet<T> {
 		device: DeviceId,
 		now: Moment,
 	) -> Performance {
-		let Performance { cpu, memory } = Performances::<T>::get(device);
+		let Performance { cpu, memory, network } = Performances::<T>::get(device);
 		let counts = |since: Moment| now <= since.saturating_add(parameters.score_max_age_millis);
 		Performance {
 			cpu: cpu.filter(|score| counts(score.measured_at)),
 			memory: memory.filter(|score| counts(score.measured_at)),
+			network: network.filter(|score| counts(score.measured_at)),
 		}
 	}
 }

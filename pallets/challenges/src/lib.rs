@@ -5,6 +5,7 @@ extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod claims;
 mod committee;
 mod draw;
 mod enrolments;
@@ -12,8 +13,10 @@ mod frauds;
 mod maintenance;
 #[cfg(test)]
 mod mock;
+pub mod parameters;
 mod planted;
 mod rounds;
+mod scores;
 #[cfg(test)]
 mod tests;
 mod try_state;
@@ -32,15 +35,19 @@ pub const LOG_TARGET: &str = "runtime::challenges";
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
+	use crate::rounds::Closed;
 	use alloc::{boxed::Box, vec::Vec};
 	use armature_primitives::{
 		challenge::{Assignment, AssignmentPhase, Verdict, WorkKind},
-		device::Performance,
+		device::{Performance, RoundTripTo},
+		location::Position,
 		service::ServiceAddress,
 		traits::{DeviceBusy, DeviceInspect, DeviceLifecycle, EnergyInspect, PowerSink},
 		Balance, DeviceId, Moment, RoundId, H256,
 	};
-	use armature_verifier::challenge::{fraud::FraudProof, MAX_STEPS_PER_SEGMENT};
+	use armature_verifier::challenge::{
+		fraud::FraudProof, power::PowerFault, MAX_STEPS_PER_SEGMENT,
+	};
 	use frame_support::{
 		dispatch::DispatchResultWithPostInfo,
 		pallet_prelude::*,
@@ -163,6 +170,11 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Performances<T: Config> =
 		StorageMap<_, Twox64Concat, DeviceId, Performance, ValueQuery>;
+
+	/// Round trips of devices whose way to verifiers is scored.
+	#[pallet::storage]
+	pub type RoundTrips<T: Config> =
+		StorageMap<_, Twox64Concat, DeviceId, RoundTripsOf<T>, ValueQuery>;
 
 	/// Open rounds.
 	#[pallet::storage]
@@ -419,6 +431,29 @@ pub mod pallet {
 			/// What that earned.
 			reward: Balance,
 		},
+		/// The power figures of a passed round were not taken: no device of its class draws that.
+		PowerImplausible {
+			/// The round.
+			round: RoundId,
+			/// The device.
+			device: DeviceId,
+			/// What is wrong with them.
+			fault: PowerFault,
+		},
+		/// A device is claimed to be somewhere, or nowhere.
+		PositionClaimed {
+			/// The device.
+			device: DeviceId,
+			/// Where.
+			position: Option<Position>,
+		},
+		/// A verifier said where it is, or took that back.
+		VerifierPositionSet {
+			/// The verifier.
+			who: T::AccountId,
+			/// Where.
+			position: Option<Position>,
+		},
 		/// What was to be a proof of fraud showed that a device was right.
 		FraudRefuted {
 			/// Who sent it.
@@ -462,7 +497,7 @@ pub mod pallet {
 		AlreadyEnrolled,
 		/// The device is not enrolled. Enrol it first.
 		NotEnrolled,
-		/// The device has a valid score, of lanes and memory. Wait until it ages out or a round is drawn.
+		/// The device has a valid score, of lanes, memory and network. Wait until it ages out or a round is drawn.
 		ScoreValid,
 		/// The device, or another one of its owner, has an open round. Wait for its end.
 		RoundOpen,
@@ -533,6 +568,8 @@ pub mod pallet {
 		OtherAnswerGiven,
 		/// The last maintenance of the device began too short a time ago. Wait.
 		MaintenanceTooOften,
+		/// There is no such place. Give at most 90 degrees north or south and 180 east or west.
+		InvalidPosition,
 	}
 
 	#[pallet::hooks]
@@ -721,7 +758,7 @@ pub mod pallet {
 		/// `SealBroken`, `ImplausibleVerdict`, `ForgedCommitment`.
 		#[pallet::call_index(8)]
 		#[pallet::weight(T::WeightInfo::reveal_verdicts(reveals.len() as u32)
-			.saturating_add(T::WeightInfo::two_roots().saturating_mul(reveals.len() as u64)))]
+			.saturating_add(Closed::most_weight::<T>().saturating_mul(reveals.len() as u64)))]
 		pub fn reveal_verdicts(
 			origin: OriginFor<T>,
 			reveals: RevealsOf<T>,
@@ -858,6 +895,48 @@ pub mod pallet {
 			let who = ensure_signed(origin)?;
 			Self::do_show_planted(who, round, root, salt)
 		}
+
+		/// Say where a device is, or take that back.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the device's provider or operator.
+		///
+		/// ## Details
+		/// The next round about its way to verifiers says whether that can be. What an earlier one said is
+		/// gone.
+		///
+		/// ## Errors
+		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`, `InvalidPosition`.
+		#[pallet::call_index(15)]
+		#[pallet::weight(T::WeightInfo::claim_position())]
+		pub fn claim_position(
+			origin: OriginFor<T>,
+			device: DeviceId,
+			position: Option<Position>,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_claim_position(who, device, position)
+		}
+
+		/// Say where a verifier is, or take that back.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the verifier's account.
+		///
+		/// ## Details
+		/// Its round trips support or refute claims of devices only while it says where it is.
+		///
+		/// ## Errors
+		/// `NotVerifier`, `VerifierRetired`, `InvalidPosition`.
+		#[pallet::call_index(16)]
+		#[pallet::weight(T::WeightInfo::set_verifier_position())]
+		pub fn set_verifier_position(
+			origin: OriginFor<T>,
+			position: Option<Position>,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_set_verifier_position(who, position)
+		}
 	}
 
 	#[pallet::view_functions]
@@ -891,6 +970,14 @@ pub mod pallet {
 		/// The parts of a device's score that count now.
 		pub fn performance_of(device: DeviceId) -> Performance {
 			Self::valid_performance(&Params::<T>::get(), device, T::Clock::now())
+		}
+
+		/// A device's round trips to verifiers, as long as that part of its score counts.
+		pub fn round_trips_of(device: DeviceId) -> Vec<RoundTripTo<T::AccountId>> {
+			match Self::performance_of(device).network {
+				Some(_) => RoundTrips::<T>::get(device).into_inner(),
+				None => Vec::new(),
+			}
 		}
 
 		/// Where a verifier that takes assignments is reached.

@@ -1,16 +1,17 @@
 use crate::{self as pallet_challenges, draw::Start, *};
 use armature_primitives::{
 	challenge::{ChallengeCommit, ChallengeFailure, Measured, Verdict, Work, WorkKind},
-	device::{DeviceInfo, DeviceStatus, MemoryScore, SiteInfo, Tier},
+	device::{DeviceInfo, DeviceStatus, MemoryScore, NetworkScore, RoundTripTo, SiteInfo, Tier},
 	ed25519,
 	energy::{BreakEven, Placement, QuoteError},
+	location::LocationFinding,
 	service::ServiceAddress,
 	signing::{device_payload, Domain},
 	telemetry::{PowerReading, PowerSource},
 	traits::{DeviceBusy, DeviceInspect, DeviceLifecycle, EnergyInspect, PowerSink},
 	Balance, DeviceId, MilliWatts, Moment, Ppm, RegionId, RoundId, SiteId, H256,
 };
-use armature_verifier::challenge::{task_hash, verdict::seal};
+use armature_verifier::challenge::{network::commit_root, task_hash, verdict::seal};
 use codec::Encode;
 use frame_support::{
 	assert_ok, derive_impl, parameter_types,
@@ -286,6 +287,17 @@ pub(crate) fn parameters() -> Parameters {
 		walk_segments: 16,
 		walk_reads: 4,
 		max_read_nanos: 1_000,
+		network_part: Ppm(0),
+		echoes: 4,
+		transfer_lead_millis: 10_000,
+		transfer_millis: 5_000,
+		transfer_kib: 1_024,
+		near_metres: 100_000,
+		near_slack_micros: 2_000,
+		most_steps_per_joule: 1_000_000,
+		most_base_power: MilliWatts(500),
+		most_lane_power: MilliWatts(100),
+		most_power_error: Ppm(100_000),
 		planted_lead_blocks: LEAD,
 		planted_interval_millis: PLANTED_INTERVAL,
 		maintenance_interval_millis: MAINTENANCE_INTERVAL,
@@ -378,9 +390,22 @@ pub(crate) fn passed_under(round: &RoundOf<Test>, elapsed_millis: u32, root: H25
 }
 
 pub(crate) fn passed(round: &RoundOf<Test>, elapsed_millis: u32, loaded: u32) -> Verdict {
-	let power = power(loaded);
-	let signature = sign(round, ROOT, power);
-	Verdict::Passed { measured: measured(round, elapsed_millis), power, root: ROOT, signature }
+	let (power, root) = (power(loaded), root_of(round));
+	let signature = sign(round, root, power);
+	Verdict::Passed { measured: measured(round, elapsed_millis), power, root, signature }
+}
+
+/// What an honest device commits to.
+pub(crate) fn root_of(round: &RoundOf<Test>) -> H256 {
+	match round.task.work {
+		Work::Cpu(_) | Work::Memory(_) => ROOT,
+		Work::Network(_) => commit_root(&round.task),
+	}
+}
+
+/// A way that is measured in a round of that kind.
+pub(crate) fn way(round_trip_micros: u32, up_kbps: u32, down_kbps: u32) -> Measured {
+	Measured::Network { answer_millis: 300, round_trip_micros, up_kbps, down_kbps }
 }
 
 /// A measurement of the round's kind; reads of memory take [`READ_NANOS`].
@@ -388,6 +413,7 @@ pub(crate) fn measured(round: &RoundOf<Test>, elapsed_millis: u32) -> Measured {
 	match round.task.work {
 		Work::Cpu(_) => Measured::Cpu { elapsed_millis },
 		Work::Memory(_) => Measured::Memory { fill_millis: elapsed_millis, read_nanos: READ_NANOS },
+		Work::Network(_) => way(20_000, 10_000, 50_000),
 	}
 }
 
@@ -509,6 +535,22 @@ pub(crate) fn give_memory(device: u32) {
 			measured_at: Now::get(),
 		});
 	});
+}
+
+/// Has a device show its way to a verifier, with nothing else to wait for.
+pub(crate) fn give_network(device: u32) {
+	let (device, measured_at) = (DeviceId(device), Now::get());
+	let score = NetworkScore {
+		nearest_micros: 9_000,
+		median_micros: 9_000,
+		up_kbps: 10_000,
+		down_kbps: 50_000,
+		location: LocationFinding::Unknown,
+		measured_at,
+	};
+	Performances::<Test>::mutate(device, |known| known.network = Some(score));
+	let trip = RoundTripTo { verifier: 1, micros: 9_000, measured_at };
+	RoundTrips::<Test>::insert(device, RoundTripsOf::<Test>::truncate_from(vec![trip]));
 }
 
 /// Opens a round of lanes of a device now, whatever else there is.

@@ -1,7 +1,7 @@
 //! Planted answers: wrong ones, announced before the round, that show who passes a device without
 //! looking.
 
-use crate::{pallet::*, rounds::with_part, types::*, verifiers::Credited};
+use crate::{pallet::*, scores::with_part, types::*, verifiers::Credited};
 use armature_primitives::{Balance, DeviceId, RoundId, H256};
 use armature_verifier::challenge::verdict::planted_hash;
 use frame_support::{ensure, traits::Time};
@@ -45,7 +45,8 @@ impl<T: Config> Pallet<T> {
 		ensure!(now <= until, Error::<T>::DisputeWindowOver);
 		ensure!(!ended.proved.any(), Error::<T>::FraudKnown);
 		// It answered with something else, as it signed.
-		let is_answer = ended.passed.iter().all(|(_, passed)| *passed == root);
+		let is_computed = ended.task.work.kind().is_computed();
+		let is_answer = is_computed && ended.passed.iter().all(|(_, passed)| *passed == root);
 		ensure!(is_answer, Error::<T>::OtherAnswerGiven);
 		let rested = |shown: u64| now >= shown.saturating_add(parameters.planted_interval_millis);
 		ensure!(record.planted_shown_at.is_none_or(rested), Error::<T>::PlantedTooOften);

@@ -3,24 +3,25 @@
 use crate::{
 	draw::{DrawContext, Start},
 	pallet::*,
+	scores::{with_part, worked_millis},
 	types::*,
 	verifiers::Credited,
 	weights::WeightInfo,
 };
 use alloc::vec::Vec;
 use armature_primitives::{
-	challenge::{ChallengeTask, Measured, Verdict, Work, WorkKind, MAX_LANES},
-	device::{CpuScore, DeviceInfo, MemoryScore, Performance},
-	traits::{DeviceLifecycle, PowerSink},
+	challenge::{ChallengeTask, Measured, Verdict, WorkKind, MAX_LANES},
+	device::{DeviceInfo, Performance},
+	traits::DeviceLifecycle,
 	DeviceId, Moment, Ppm, RoundId, H256,
 };
-use armature_verifier::challenge::{
-	memory::fill_mib_per_second,
-	steps_per_second_per_lane,
-	verdict::{conclude, Conclusion, Standing},
-};
+use armature_verifier::challenge::verdict::{conclude, Conclusion, Standing};
 use codec::Encode;
-use frame_support::{traits::Time, weights::WeightMeter, BoundedVec};
+use frame_support::{
+	traits::Time,
+	weights::{Weight, WeightMeter},
+	BoundedVec,
+};
 use sp_runtime::{traits::Saturating, SaturatedConversion};
 
 impl<T: Config> Pallet<T> {
@@ -44,10 +45,11 @@ impl<T: Config> Pallet<T> {
 			return false;
 		}
 		let deadline = context.now.saturating_add(parameters.window_millis);
-		let seats = verifiers
-			.iter()
-			.cloned()
-			.map(|verifier| Seat { verifier, state: SeatState::Empty });
+		let seat = |active: &ActiveVerifier<T::AccountId>| {
+			let (verifier, network) = (active.who.clone(), active.network);
+			Seat { verifier, network, state: SeatState::Empty }
+		};
+		let seats = verifiers.iter().map(seat);
 		let offer = Offer {
 			lanes: info.lanes.clamp(1, MAX_LANES),
 			memory_mib: info.memory_mib.min(MAX_MEMORY_MIB),
@@ -81,7 +83,7 @@ impl<T: Config> Pallet<T> {
 			device,
 			kind,
 			seed,
-			verifiers,
+			verifiers: verifiers.into_iter().map(|active| active.who).collect(),
 			deadline,
 		});
 		true
@@ -97,15 +99,14 @@ impl<T: Config> Pallet<T> {
 		let next = NextRound::<T>::get();
 		let first = OldestRound::<T>::get();
 		let mut oldest = first;
-		// Whether the device signed two roots is known only then.
-		let dearest = T::WeightInfo::close_round().saturating_add(T::WeightInfo::two_roots());
+		// What a round comes to is known only then.
+		let dearest = T::WeightInfo::close_round().saturating_add(Closed::most_weight::<T>());
 		while oldest < next && meter.can_consume(dearest) {
 			match Rounds::<T>::get(oldest) {
 				Some(round) if round.reveal_until < now || round.is_complete(now) => {
 					meter.consume(T::WeightInfo::close_round());
-					if Self::close_round(oldest, round, now) == Closed::Punished {
-						meter.consume(T::WeightInfo::two_roots());
-					}
+					let closed = Self::close_round(oldest, round, now);
+					meter.consume(closed.extra_weight::<T>());
 				},
 				Some(_) => {
 					meter.consume(T::WeightInfo::skip_round());
@@ -189,8 +190,8 @@ impl<T: Config> Pallet<T> {
 			match outcome {
 				RoundOutcome::Passed { measured } => {
 					record.failures = 0;
-					let performance = scored(before, &round, measured, now);
-					Performances::<T>::insert(device, performance);
+					let performance =
+						Self::score(before, &round, measured, record.position.as_ref(), now);
 					record.last_rounds.set(kind, id);
 					// What was asked for was no surprise.
 					if !round.is_asked {
@@ -211,11 +212,7 @@ impl<T: Config> Pallet<T> {
 				(conclusion, outcome)
 			{
 				Self::rest(&parameters, &round, &record.owner, measured);
-				// Figures are those of all lanes, one of which a lease may have had; memory loads a device
-				// less.
-				if kind == WorkKind::Cpu {
-					T::Power::on_power(device, power);
-				}
+				Self::take_power(&parameters, &round, power, measured);
 			}
 			Enrolments::<T>::insert(device, record);
 		}
@@ -237,14 +234,15 @@ impl<T: Config> Pallet<T> {
 			};
 			EndedRounds::<T>::insert(id, ended);
 		}
+		let closed = Closed { is_punished: is_new_fraud, is_network: kind == WorkKind::Network };
 		if !is_new_fraud {
-			return Closed::Settled;
+			return closed;
 		}
 		// Both signatures were checked when the verdicts were revealed: that is the proof.
 		let slashed = T::Lifecycle::slash(device, parameters.fraud_slash);
 		Self::unenrol(device);
 		Self::deposit_event(Event::TwoRootsSigned { round: id, device, slashed });
-		Closed::Punished
+		closed
 	}
 
 	/// Takes a round out of what is open.
@@ -268,15 +266,6 @@ impl<T: Config> Pallet<T> {
 			let until = rest_until(round.opened_at, worked, parameters.max_load);
 			owner.rests_until = owner.rests_until.max(until);
 		});
-	}
-
-	/// Stores what counts of a device.
-	pub(crate) fn set_performance(device: DeviceId, performance: Performance) {
-		if performance.is_empty() {
-			Performances::<T>::remove(device);
-		} else {
-			Performances::<T>::insert(device, performance);
-		}
 	}
 
 	/// Enters the end of a round into its verifiers' records. Where no more than half have sealed, none
@@ -309,78 +298,40 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
-/// What became of a round's device when it closed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Closed {
-	/// Nothing beside what a round comes to.
-	Settled,
-	/// It was slashed: it had signed two roots.
-	Punished,
+/// What closing a round took beside what it always takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Closed {
+	/// The device was slashed: it had signed two roots.
+	pub(crate) is_punished: bool,
+	/// It may have got a score of its way to verifiers.
+	pub(crate) is_network: bool,
+}
+
+impl Closed {
+	/// What all of it weighs.
+	pub(crate) fn extra_weight<T: Config>(self) -> Weight {
+		let mut weight = Weight::default();
+		if self.is_punished {
+			weight.saturating_accrue(T::WeightInfo::two_roots());
+		}
+		if self.is_network {
+			weight.saturating_accrue(T::WeightInfo::score_network());
+		}
+		weight
+	}
+
+	/// The most that it can weigh: a device cannot sign two roots where nothing is computed.
+	pub(crate) fn most_weight<T: Config>() -> Weight {
+		T::WeightInfo::two_roots().max(T::WeightInfo::score_network())
+	}
 }
 
 /// Whether what was filled is no memory.
 fn is_too_slow(parameters: &Parameters, measured: &Measured) -> bool {
 	match measured {
-		Measured::Cpu { .. } => false,
+		Measured::Cpu { .. } | Measured::Network { .. } => false,
 		Measured::Memory { read_nanos, .. } => *read_nanos > parameters.max_read_nanos,
 	}
-}
-
-/// The score with what a passed round showed.
-fn scored<AccountId>(
-	before: Performance,
-	round: &Round<AccountId>,
-	measured: Measured,
-	now: Moment,
-) -> Performance {
-	match (round.task.work, measured) {
-		(Work::Cpu(cpu), _) => {
-			let score = CpuScore {
-				steps_per_second_per_lane: steps_per_second_per_lane(
-					&cpu,
-					measured.elapsed_millis(),
-				),
-				lanes: round.offer.lanes,
-				measured_at: now,
-			};
-			Performance { cpu: Some(score), ..before }
-		},
-		(Work::Memory(memory), Measured::Memory { fill_millis, read_nanos }) => {
-			let score = MemoryScore {
-				offered_mib: round.offer.memory_mib,
-				filled_mib: memory.mib(),
-				fill_mib_per_second: fill_mib_per_second(&memory, fill_millis),
-				read_nanos,
-				measured_at: now,
-			};
-			Performance { memory: Some(score), ..before }
-		},
-		// Verdicts of another kind are not taken.
-		(Work::Memory(_), Measured::Cpu { .. }) => before,
-	}
-}
-
-/// A score with its part of this kind `from` another one.
-pub(crate) fn with_part(score: Performance, from: Performance, kind: WorkKind) -> Performance {
-	match kind {
-		WorkKind::Cpu => Performance { cpu: from.cpu, ..score },
-		WorkKind::Memory => Performance { memory: from.memory, ..score },
-	}
-}
-
-/// How long a device worked for a round: until it committed, and, over its memory, once for each of its
-/// `seats`.
-fn worked_millis(work: &Work, measured: Measured, seats: usize) -> u32 {
-	let walks = match (work, measured) {
-		(Work::Memory(memory), Measured::Memory { read_nanos, .. }) => {
-			let nanos = memory.reads_per_lane().saturating_mul(read_nanos.into());
-			let each = nanos.div_ceil(1_000_000);
-			each.saturating_mul(u64::try_from(seats).unwrap_or(u64::MAX))
-		},
-		_ => 0,
-	};
-	let all = u64::from(measured.elapsed_millis()).saturating_add(walks);
-	u32::try_from(all).unwrap_or(u32::MAX)
 }
 
 /// The outcome of a round in which a fraud was proved.
@@ -409,7 +360,6 @@ fn rest_until(opened_at: Moment, elapsed_millis: u32, max_load: Ppm) -> Moment {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use armature_primitives::challenge::{CpuChallenge, MemoryChallenge};
 
 	#[test]
 	fn devices_that_were_not_started_should_share_the_rest() {
@@ -419,20 +369,6 @@ mod tests {
 		assert_eq!(elapsed_of_all(10_000, 7, 1_000), 70);
 		assert_eq!(elapsed_of_all(1, 7, 1_000), 1);
 		assert_eq!(elapsed_of_all(u32::MAX, 7, 7), u32::MAX);
-	}
-
-	#[test]
-	fn work_should_count_all_walks() {
-		let memory = MemoryChallenge { lanes: 4, blocks: 9, segments: 100_000, reads: 10 };
-		let measured = Measured::Memory { fill_millis: 700, read_nanos: 1_001 };
-		// A million reads of 1,001 ns take 1,001 ms.
-		assert_eq!(worked_millis(&Work::Memory(memory), measured, 5), 700 + 5 * 1_001);
-		assert_eq!(worked_millis(&Work::Memory(memory), measured, 0), 700);
-		let forever = Measured::Memory { fill_millis: u32::MAX, read_nanos: u32::MAX };
-		assert_eq!(worked_millis(&Work::Memory(memory), forever, 5), u32::MAX);
-		let cpu = CpuChallenge { lanes: 4, segments: 9, steps_per_segment: 9 };
-		let measured = Measured::Cpu { elapsed_millis: 700 };
-		assert_eq!(worked_millis(&Work::Cpu(cpu), measured, 5), 700);
 	}
 
 	#[test]

@@ -4,7 +4,7 @@
 
 use crate::{pallet::*, types::*};
 use alloc::collections::{BTreeMap, BTreeSet};
-use armature_primitives::service::Network;
+use armature_primitives::{device::NetworkScore, service::Network};
 use armature_verifier::challenge::check_work;
 use frame_support::{ensure, traits::fungible::hold::Inspect};
 use sp_runtime::TryRuntimeError;
@@ -21,13 +21,15 @@ impl<T: Config> Pallet<T> {
 	/// 6. The queue has an entry at each place between its ends and nowhere else, and what waits for an
 	///    owner is a device of its own with an entry.
 	/// 7. Only enrolled devices have a score, none of them in maintenance; no score is empty, and speeds,
-	///    lanes and times of reads are above zero.
+	///    lanes, times of reads, round trips and rates are above zero. Round trips are kept of those whose
+	///    way is scored, once for each verifier, and the nearest is the score's.
 	/// 8. The parameters are valid.
 	/// 9. Owners are exactly those of enrolled devices, with as many as they have, and listed without a
 	///    hole.
 	/// 10. Ended rounds are at or after the forgetting cursor, before the next id, and not open; who passed
 	///     one is there once.
 	/// 11. What all verifiers have earned is the sum of what each has.
+	/// 13. Claimed places are on the Earth.
 	/// 12. Each owner has as many open rounds as count among its own, and no device in maintenance has one.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		Self::try_state_verifiers()?;
@@ -41,6 +43,23 @@ impl<T: Config> Pallet<T> {
 			let lanes = score.cpu.iter().all(|cpu| cpu.lanes > 0);
 			let reads = score.memory.iter().all(|memory| memory.read_nanos > 0);
 			ensure!(!score.is_empty() && speeds && lanes && reads, "7: empty score");
+			let trips = RoundTrips::<T>::get(device);
+			let nearest = trips.iter().map(|trip| trip.micros).min();
+			let scored = score.network.map(|network| network.nearest_micros);
+			ensure!(nearest == scored && nearest != Some(0), "7: round trips and score differ");
+			let is_moved = |network: &NetworkScore| network.up_kbps > 0 && network.down_kbps > 0;
+			ensure!(score.network.iter().all(is_moved), "7: nothing was moved");
+			let distinct: BTreeSet<_> = trips.iter().map(|trip| &trip.verifier).collect();
+			ensure!(distinct.len() == trips.len(), "7: two round trips to a verifier");
+		}
+		for device in RoundTrips::<T>::iter_keys() {
+			ensure!(Performances::<T>::get(device).network.is_some(), "7: round trips of none");
+		}
+		for (_, record) in Enrolments::<T>::iter() {
+			ensure!(record.position.is_none_or(|place| place.is_valid()), "13: no such place");
+		}
+		for (_, record) in Verifiers::<T>::iter() {
+			ensure!(record.position.is_none_or(|place| place.is_valid()), "13: no such place");
 		}
 		ensure!(Params::<T>::get().validate(), "8: invalid parameters");
 		Ok(())

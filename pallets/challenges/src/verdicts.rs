@@ -7,7 +7,7 @@ use armature_primitives::{
 	Moment, RoundId, H256,
 };
 use armature_verifier::{
-	challenge::{check_power, task_hash, verdict::seal},
+	challenge::{check_power, network::commit_root, task_hash, verdict::seal},
 	signature::verify_device,
 };
 use frame_support::{
@@ -36,14 +36,11 @@ impl<T: Config> Pallet<T> {
 		ensure!(!reveals.is_empty(), Error::<T>::NoVerdicts);
 		let now = T::Clock::now();
 		let count = u32::try_from(reveals.len()).unwrap_or(u32::MAX);
-		let mut punished = 0u64;
+		let mut weight = T::WeightInfo::reveal_verdicts(count);
 		for (id, verdict, salt) in reveals {
-			if Self::reveal_verdict(&who, id, verdict, salt, now)? == Closed::Punished {
-				punished = punished.saturating_add(1);
-			}
+			let closed = Self::reveal_verdict(&who, id, verdict, salt, now)?;
+			weight.saturating_accrue(closed.extra_weight::<T>());
 		}
-		let weight = T::WeightInfo::reveal_verdicts(count)
-			.saturating_add(T::WeightInfo::two_roots().saturating_mul(punished));
 		Ok(PostDispatchInfo::from(Some(weight)))
 	}
 
@@ -79,6 +76,8 @@ impl<T: Config> Pallet<T> {
 		ensure!(seal(id, who, &verdict, &salt) == sealed, Error::<T>::SealBroken);
 		if let Verdict::Passed { measured, power, root, signature } = &verdict {
 			ensure!(is_plausible(&task.work, measured, window), Error::<T>::ImplausibleVerdict);
+			let computed = task.work.kind().is_computed();
+			ensure!(computed || *root == commit_root(&task), Error::<T>::ImplausibleVerdict);
 			ensure!(check_power(power).is_ok(), Error::<T>::ImplausibleVerdict);
 			let commit = ChallengeCommit { task: task_hash(&task), root: *root, power: *power };
 			let domain = Domain::ChallengeCommit;
@@ -94,7 +93,7 @@ impl<T: Config> Pallet<T> {
 			Ok(Self::close_round(id, round, now))
 		} else {
 			Rounds::<T>::insert(id, round);
-			Ok(Closed::Settled)
+			Ok(Closed::default())
 		}
 	}
 
@@ -126,6 +125,14 @@ fn is_plausible(work: &Work, measured: &Measured, window: u64) -> bool {
 			// Rounded up by less than one for each read.
 			let least = walked.saturating_sub(memory.reads_per_lane());
 			in_time && *read_nanos > 0 && least <= window.saturating_mul(1_000_000)
+		},
+		(
+			Work::Network(_),
+			Measured::Network { round_trip_micros: micros, up_kbps, down_kbps, .. },
+		) => {
+			let round_trip = u64::from(*micros);
+			let is_measured = round_trip > 0 && *up_kbps > 0 && *down_kbps > 0;
+			in_time && is_measured && round_trip <= window.saturating_mul(1_000)
 		},
 		_ => false,
 	}

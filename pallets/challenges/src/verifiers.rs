@@ -37,6 +37,7 @@ impl<T: Config> Pallet<T> {
 			earned: 0,
 			retired_at: None,
 			history: VerdictHistory::default(),
+			position: None,
 		};
 		Verifiers::<T>::insert(&who, record);
 		Self::deposit_event(Event::VerifierRegistered { who, address, bond });
@@ -188,7 +189,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// The record of a verifier that takes assignments.
-	fn active_verifier(who: &T::AccountId) -> Result<VerifierRecord, DispatchError> {
+	pub(crate) fn active_verifier(who: &T::AccountId) -> Result<VerifierRecord, DispatchError> {
 		let record = Verifiers::<T>::get(who).ok_or(Error::<T>::NotVerifier)?;
 		ensure!(record.retired_at.is_none(), Error::<T>::VerifierRetired);
 		Ok(record)

@@ -37,6 +37,9 @@ pub trait WeightInfo {
 	fn skip_round() -> Weight;
 	fn forget_round() -> Weight;
 	fn close_round() -> Weight;
+	fn claim_position() -> Weight;
+	fn set_verifier_position() -> Weight;
+	fn score_network() -> Weight;
 }
 
 /// The measured weights with the runtime's database costs.
@@ -44,319 +47,352 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn register_verifier() -> Weight {
-		// Least time seen: 170_452_000 picoseconds.
-		Weight::from_parts(258_198_000, 10959)
+		// Least time seen: 217_188_000 picoseconds.
+		Weight::from_parts(334_194_000, 10959)
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(5_u64))
 	}
 	fn update_verifier() -> Weight {
-		// Least time seen: 26_771_000 picoseconds.
-		Weight::from_parts(42_430_000, 10959)
+		// Least time seen: 30_465_000 picoseconds.
+		Weight::from_parts(65_081_000, 10959)
 			.saturating_add(T::DbWeight::get().reads(2_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn retire_verifier() -> Weight {
-		// Least time seen: 103_520_000 picoseconds.
-		Weight::from_parts(125_064_000, 10959)
+		// Least time seen: 105_244_000 picoseconds.
+		Weight::from_parts(119_070_000, 10959)
 			.saturating_add(T::DbWeight::get().reads(4_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn withdraw_verifier_bond() -> Weight {
-		// Least time seen: 141_834_000 picoseconds.
-		Weight::from_parts(155_745_000, 6196)
+		// Least time seen: 145_391_000 picoseconds.
+		Weight::from_parts(163_663_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(9_u64))
 			.saturating_add(T::DbWeight::get().writes(6_u64))
 	}
 	fn enrol_device() -> Weight {
-		// Least time seen: 57_418_000 picoseconds.
-		Weight::from_parts(65_938_000, 3650)
+		// Least time seen: 62_806_000 picoseconds.
+		Weight::from_parts(72_497_000, 3650)
 			.saturating_add(T::DbWeight::get().reads(7_u64))
 			.saturating_add(T::DbWeight::get().writes(7_u64))
 	}
 	fn request_challenge() -> Weight {
-		// Least time seen: 59_484_000 picoseconds.
-		Weight::from_parts(75_934_000, 3650)
+		// Least time seen: 66_044_000 picoseconds.
+		Weight::from_parts(80_517_000, 3650)
 			.saturating_add(T::DbWeight::get().reads(8_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	/// The range of component `n` is `[1, 32]`.
 	fn seal_verdicts(n: u32, ) -> Weight {
-		// Least time seen: 65_240_000 picoseconds.
-		Weight::from_parts(113_982_597, 1493)
-			.saturating_add(Weight::from_parts(16_175_269, 0).saturating_mul(n.into()))
+		// Least time seen: 35_616_000 picoseconds.
+		Weight::from_parts(124_408_603, 1493)
+			.saturating_add(Weight::from_parts(12_467_772, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(1_u64))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(n.into())))
-			.saturating_add(Weight::from_parts(0, 3413).saturating_mul(n.into()))
+			.saturating_add(Weight::from_parts(0, 3478).saturating_mul(n.into()))
 	}
 	/// The range of component `n` is `[1, 32]`.
 	fn reveal_verdicts(n: u32, ) -> Weight {
-		// Least time seen: 409_778_000 picoseconds.
-		Weight::from_parts(430_637_000, 14640)
-			.saturating_add(Weight::from_parts(295_743_229, 0).saturating_mul(n.into()))
+		// Least time seen: 433_741_000 picoseconds.
+		Weight::from_parts(370_135_157, 14685)
+			.saturating_add(Weight::from_parts(355_817_151, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(18_u64))
 			.saturating_add(T::DbWeight::get().reads((5_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(14_u64))
-			.saturating_add(T::DbWeight::get().writes((12_u64).saturating_mul(n.into())))
-			.saturating_add(Weight::from_parts(0, 3413).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().writes((13_u64).saturating_mul(n.into())))
+			.saturating_add(Weight::from_parts(0, 3478).saturating_mul(n.into()))
 	}
 	fn claim_earnings() -> Weight {
-		// Least time seen: 88_635_000 picoseconds.
-		Weight::from_parts(150_615_000, 6196)
+		// Least time seen: 90_997_000 picoseconds.
+		Weight::from_parts(102_279_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(4_u64))
 			.saturating_add(T::DbWeight::get().writes(4_u64))
 	}
 	/// The range of component `s` is `[1, 24]`.
 	fn prove_fraud(s: u32, ) -> Weight {
-		// Least time seen: 2_365_552_000 picoseconds.
-		Weight::from_parts(1_624_521_322, 8799)
-			.saturating_add(Weight::from_parts(567_174_966, 0).saturating_mul(s.into()))
+		// Least time seen: 1_673_570_000 picoseconds.
+		Weight::from_parts(1_909_857_750, 8799)
+			.saturating_add(Weight::from_parts(529_813_779, 0).saturating_mul(s.into()))
 			.saturating_add(T::DbWeight::get().reads(20_u64))
-			.saturating_add(T::DbWeight::get().writes(16_u64))
+			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	fn prove_equivocation() -> Weight {
-		// Least time seen: 453_642_000 picoseconds.
-		Weight::from_parts(527_791_000, 8799)
+		// Least time seen: 461_451_000 picoseconds.
+		Weight::from_parts(513_159_000, 8799)
 			.saturating_add(T::DbWeight::get().reads(20_u64))
-			.saturating_add(T::DbWeight::get().writes(16_u64))
+			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	fn prove_wrong_block() -> Weight {
-		// Least time seen: 526_467_000 picoseconds.
-		Weight::from_parts(587_321_000, 8799)
+		// Least time seen: 527_147_000 picoseconds.
+		Weight::from_parts(603_937_000, 8799)
 			.saturating_add(T::DbWeight::get().reads(20_u64))
-			.saturating_add(T::DbWeight::get().writes(16_u64))
+			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	fn two_roots() -> Weight {
-		// Least time seen: 217_298_000 picoseconds.
-		Weight::from_parts(266_445_000, 6450)
+		// Least time seen: 225_853_000 picoseconds.
+		Weight::from_parts(253_473_000, 6468)
 			.saturating_add(T::DbWeight::get().reads(17_u64))
-			.saturating_add(T::DbWeight::get().writes(22_u64))
+			.saturating_add(T::DbWeight::get().writes(23_u64))
 	}
 	fn start_maintenance() -> Weight {
-		// Least time seen: 48_215_000 picoseconds.
-		Weight::from_parts(58_790_000, 3650)
+		// Least time seen: 51_713_000 picoseconds.
+		Weight::from_parts(58_506_000, 3650)
 			.saturating_add(T::DbWeight::get().reads(6_u64))
-			.saturating_add(T::DbWeight::get().writes(2_u64))
+			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn end_maintenance() -> Weight {
-		// Least time seen: 63_383_000 picoseconds.
-		Weight::from_parts(76_832_000, 3650)
+		// Least time seen: 69_351_000 picoseconds.
+		Weight::from_parts(80_652_000, 3650)
 			.saturating_add(T::DbWeight::get().reads(8_u64))
 			.saturating_add(T::DbWeight::get().writes(4_u64))
 	}
 	fn plant_answer() -> Weight {
-		// Least time seen: 28_469_000 picoseconds.
-		Weight::from_parts(44_273_000, 3650)
+		// Least time seen: 31_718_000 picoseconds.
+		Weight::from_parts(36_866_000, 3650)
 			.saturating_add(T::DbWeight::get().reads(2_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn show_planted() -> Weight {
-		// Least time seen: 501_329_000 picoseconds.
-		Weight::from_parts(570_482_000, 19211)
+		// Least time seen: 554_354_000 picoseconds.
+		Weight::from_parts(616_414_000, 19211)
 			.saturating_add(T::DbWeight::get().reads(27_u64))
-			.saturating_add(T::DbWeight::get().writes(21_u64))
+			.saturating_add(T::DbWeight::get().writes(22_u64))
 	}
 	fn set_parameters() -> Weight {
-		// Least time seen: 9_620_000 picoseconds.
-		Weight::from_parts(11_493_000, 0)
+		// Least time seen: 10_807_000 picoseconds.
+		Weight::from_parts(17_984_000, 0)
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn draw_base() -> Weight {
-		// Least time seen: 96_147_000 picoseconds.
-		Weight::from_parts(107_292_000, 10959)
+		// Least time seen: 104_963_000 picoseconds.
+		Weight::from_parts(114_428_000, 10959)
 			.saturating_add(T::DbWeight::get().reads(12_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn visit_owner() -> Weight {
-		// Least time seen: 149_381_000 picoseconds.
-		Weight::from_parts(179_904_000, 18763)
+		// Least time seen: 154_892_000 picoseconds.
+		Weight::from_parts(169_043_000, 18763)
 			.saturating_add(T::DbWeight::get().reads(12_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn visit_candidate() -> Weight {
-		// Least time seen: 344_505_000 picoseconds.
-		Weight::from_parts(386_956_000, 3650)
+		// Least time seen: 349_065_000 picoseconds.
+		Weight::from_parts(382_630_000, 3650)
 			.saturating_add(T::DbWeight::get().reads(11_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn drop_candidate() -> Weight {
-		// Least time seen: 65_648_000 picoseconds.
-		Weight::from_parts(122_521_000, 6094)
+		// Least time seen: 68_533_000 picoseconds.
+		Weight::from_parts(80_875_000, 6094)
 			.saturating_add(T::DbWeight::get().reads(8_u64))
-			.saturating_add(T::DbWeight::get().writes(8_u64))
+			.saturating_add(T::DbWeight::get().writes(9_u64))
 	}
 	fn open_round() -> Weight {
-		// Least time seen: 380_682_000 picoseconds.
-		Weight::from_parts(419_631_000, 3650)
+		// Least time seen: 417_466_000 picoseconds.
+		Weight::from_parts(630_807_000, 3650)
 			.saturating_add(T::DbWeight::get().reads(11_u64))
 			.saturating_add(T::DbWeight::get().writes(9_u64))
 	}
 	fn close_base() -> Weight {
-		// Least time seen: 6_557_000 picoseconds.
-		Weight::from_parts(7_707_000, 1493)
+		// Least time seen: 7_315_000 picoseconds.
+		Weight::from_parts(11_637_000, 1493)
 			.saturating_add(T::DbWeight::get().reads(3_u64))
 	}
 	fn skip_round() -> Weight {
-		// Least time seen: 10_755_000 picoseconds.
-		Weight::from_parts(12_723_000, 4403)
+		// Least time seen: 11_677_000 picoseconds.
+		Weight::from_parts(14_421_000, 4468)
 			.saturating_add(T::DbWeight::get().reads(4_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn forget_round() -> Weight {
-		// Least time seen: 20_657_000 picoseconds.
-		Weight::from_parts(24_831_000, 3964)
+		// Least time seen: 22_882_000 picoseconds.
+		Weight::from_parts(27_275_000, 3990)
 			.saturating_add(T::DbWeight::get().reads(5_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn close_round() -> Weight {
-		// Least time seen: 292_477_000 picoseconds.
-		Weight::from_parts(343_818_000, 14640)
+		// Least time seen: 330_702_000 picoseconds.
+		Weight::from_parts(494_448_000, 14685)
 			.saturating_add(T::DbWeight::get().reads(18_u64))
-			.saturating_add(T::DbWeight::get().writes(23_u64))
+			.saturating_add(T::DbWeight::get().writes(24_u64))
+	}
+	fn claim_position() -> Weight {
+		// Least time seen: 38_970_000 picoseconds.
+		Weight::from_parts(49_837_000, 3650)
+			.saturating_add(T::DbWeight::get().reads(3_u64))
+			.saturating_add(T::DbWeight::get().writes(2_u64))
+	}
+	fn set_verifier_position() -> Weight {
+		// Least time seen: 23_377_000 picoseconds.
+		Weight::from_parts(28_555_000, 3729)
+			.saturating_add(T::DbWeight::get().reads(1_u64))
+			.saturating_add(T::DbWeight::get().writes(1_u64))
+	}
+	fn score_network() -> Weight {
+		// Least time seen: 74_400_000 picoseconds.
+		Weight::from_parts(89_458_000, 14685)
+			.saturating_add(T::DbWeight::get().reads(6_u64))
+			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 }
 
 /// The same for tests, with RocksDB's costs.
 impl WeightInfo for () {
 	fn register_verifier() -> Weight {
-		Weight::from_parts(258_198_000, 10959)
+		Weight::from_parts(334_194_000, 10959)
 			.saturating_add(RocksDbWeight::get().reads(6_u64))
 			.saturating_add(RocksDbWeight::get().writes(5_u64))
 	}
 	fn update_verifier() -> Weight {
-		Weight::from_parts(42_430_000, 10959)
+		Weight::from_parts(65_081_000, 10959)
 			.saturating_add(RocksDbWeight::get().reads(2_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn retire_verifier() -> Weight {
-		Weight::from_parts(125_064_000, 10959)
+		Weight::from_parts(119_070_000, 10959)
 			.saturating_add(RocksDbWeight::get().reads(4_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn withdraw_verifier_bond() -> Weight {
-		Weight::from_parts(155_745_000, 6196)
+		Weight::from_parts(163_663_000, 6196)
 			.saturating_add(RocksDbWeight::get().reads(9_u64))
 			.saturating_add(RocksDbWeight::get().writes(6_u64))
 	}
 	fn enrol_device() -> Weight {
-		Weight::from_parts(65_938_000, 3650)
+		Weight::from_parts(72_497_000, 3650)
 			.saturating_add(RocksDbWeight::get().reads(7_u64))
 			.saturating_add(RocksDbWeight::get().writes(7_u64))
 	}
 	fn request_challenge() -> Weight {
-		Weight::from_parts(75_934_000, 3650)
+		Weight::from_parts(80_517_000, 3650)
 			.saturating_add(RocksDbWeight::get().reads(8_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn seal_verdicts(n: u32, ) -> Weight {
-		Weight::from_parts(113_982_597, 1493)
-			.saturating_add(Weight::from_parts(16_175_269, 0).saturating_mul(n.into()))
+		Weight::from_parts(124_408_603, 1493)
+			.saturating_add(Weight::from_parts(12_467_772, 0).saturating_mul(n.into()))
 			.saturating_add(RocksDbWeight::get().reads(1_u64))
 			.saturating_add(RocksDbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(RocksDbWeight::get().writes((1_u64).saturating_mul(n.into())))
-			.saturating_add(Weight::from_parts(0, 3413).saturating_mul(n.into()))
+			.saturating_add(Weight::from_parts(0, 3478).saturating_mul(n.into()))
 	}
 	fn reveal_verdicts(n: u32, ) -> Weight {
-		Weight::from_parts(430_637_000, 14640)
-			.saturating_add(Weight::from_parts(295_743_229, 0).saturating_mul(n.into()))
+		Weight::from_parts(370_135_157, 14685)
+			.saturating_add(Weight::from_parts(355_817_151, 0).saturating_mul(n.into()))
 			.saturating_add(RocksDbWeight::get().reads(18_u64))
 			.saturating_add(RocksDbWeight::get().reads((5_u64).saturating_mul(n.into())))
 			.saturating_add(RocksDbWeight::get().writes(14_u64))
-			.saturating_add(RocksDbWeight::get().writes((12_u64).saturating_mul(n.into())))
-			.saturating_add(Weight::from_parts(0, 3413).saturating_mul(n.into()))
+			.saturating_add(RocksDbWeight::get().writes((13_u64).saturating_mul(n.into())))
+			.saturating_add(Weight::from_parts(0, 3478).saturating_mul(n.into()))
 	}
 	fn claim_earnings() -> Weight {
-		Weight::from_parts(150_615_000, 6196)
+		Weight::from_parts(102_279_000, 6196)
 			.saturating_add(RocksDbWeight::get().reads(4_u64))
 			.saturating_add(RocksDbWeight::get().writes(4_u64))
 	}
 	fn prove_fraud(s: u32, ) -> Weight {
-		Weight::from_parts(1_624_521_322, 8799)
-			.saturating_add(Weight::from_parts(567_174_966, 0).saturating_mul(s.into()))
+		Weight::from_parts(1_909_857_750, 8799)
+			.saturating_add(Weight::from_parts(529_813_779, 0).saturating_mul(s.into()))
 			.saturating_add(RocksDbWeight::get().reads(20_u64))
-			.saturating_add(RocksDbWeight::get().writes(16_u64))
+			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn prove_equivocation() -> Weight {
-		Weight::from_parts(527_791_000, 8799)
+		Weight::from_parts(513_159_000, 8799)
 			.saturating_add(RocksDbWeight::get().reads(20_u64))
-			.saturating_add(RocksDbWeight::get().writes(16_u64))
+			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn prove_wrong_block() -> Weight {
-		Weight::from_parts(587_321_000, 8799)
+		Weight::from_parts(603_937_000, 8799)
 			.saturating_add(RocksDbWeight::get().reads(20_u64))
-			.saturating_add(RocksDbWeight::get().writes(16_u64))
+			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn two_roots() -> Weight {
-		Weight::from_parts(266_445_000, 6450)
+		Weight::from_parts(253_473_000, 6468)
 			.saturating_add(RocksDbWeight::get().reads(17_u64))
-			.saturating_add(RocksDbWeight::get().writes(22_u64))
+			.saturating_add(RocksDbWeight::get().writes(23_u64))
 	}
 	fn start_maintenance() -> Weight {
-		Weight::from_parts(58_790_000, 3650)
+		Weight::from_parts(58_506_000, 3650)
 			.saturating_add(RocksDbWeight::get().reads(6_u64))
-			.saturating_add(RocksDbWeight::get().writes(2_u64))
+			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn end_maintenance() -> Weight {
-		Weight::from_parts(76_832_000, 3650)
+		Weight::from_parts(80_652_000, 3650)
 			.saturating_add(RocksDbWeight::get().reads(8_u64))
 			.saturating_add(RocksDbWeight::get().writes(4_u64))
 	}
 	fn plant_answer() -> Weight {
-		Weight::from_parts(44_273_000, 3650)
+		Weight::from_parts(36_866_000, 3650)
 			.saturating_add(RocksDbWeight::get().reads(2_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn show_planted() -> Weight {
-		Weight::from_parts(570_482_000, 19211)
+		Weight::from_parts(616_414_000, 19211)
 			.saturating_add(RocksDbWeight::get().reads(27_u64))
-			.saturating_add(RocksDbWeight::get().writes(21_u64))
+			.saturating_add(RocksDbWeight::get().writes(22_u64))
 	}
 	fn set_parameters() -> Weight {
-		Weight::from_parts(11_493_000, 0)
+		Weight::from_parts(17_984_000, 0)
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn draw_base() -> Weight {
-		Weight::from_parts(107_292_000, 10959)
+		Weight::from_parts(114_428_000, 10959)
 			.saturating_add(RocksDbWeight::get().reads(12_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn visit_owner() -> Weight {
-		Weight::from_parts(179_904_000, 18763)
+		Weight::from_parts(169_043_000, 18763)
 			.saturating_add(RocksDbWeight::get().reads(12_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn visit_candidate() -> Weight {
-		Weight::from_parts(386_956_000, 3650)
+		Weight::from_parts(382_630_000, 3650)
 			.saturating_add(RocksDbWeight::get().reads(11_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn drop_candidate() -> Weight {
-		Weight::from_parts(122_521_000, 6094)
+		Weight::from_parts(80_875_000, 6094)
 			.saturating_add(RocksDbWeight::get().reads(8_u64))
-			.saturating_add(RocksDbWeight::get().writes(8_u64))
+			.saturating_add(RocksDbWeight::get().writes(9_u64))
 	}
 	fn open_round() -> Weight {
-		Weight::from_parts(419_631_000, 3650)
+		Weight::from_parts(630_807_000, 3650)
 			.saturating_add(RocksDbWeight::get().reads(11_u64))
 			.saturating_add(RocksDbWeight::get().writes(9_u64))
 	}
 	fn close_base() -> Weight {
-		Weight::from_parts(7_707_000, 1493)
+		Weight::from_parts(11_637_000, 1493)
 			.saturating_add(RocksDbWeight::get().reads(3_u64))
 	}
 	fn skip_round() -> Weight {
-		Weight::from_parts(12_723_000, 4403)
+		Weight::from_parts(14_421_000, 4468)
 			.saturating_add(RocksDbWeight::get().reads(4_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn forget_round() -> Weight {
-		Weight::from_parts(24_831_000, 3964)
+		Weight::from_parts(27_275_000, 3990)
 			.saturating_add(RocksDbWeight::get().reads(5_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn close_round() -> Weight {
-		Weight::from_parts(343_818_000, 14640)
+		Weight::from_parts(494_448_000, 14685)
 			.saturating_add(RocksDbWeight::get().reads(18_u64))
-			.saturating_add(RocksDbWeight::get().writes(23_u64))
+			.saturating_add(RocksDbWeight::get().writes(24_u64))
+	}
+	fn claim_position() -> Weight {
+		Weight::from_parts(49_837_000, 3650)
+			.saturating_add(RocksDbWeight::get().reads(3_u64))
+			.saturating_add(RocksDbWeight::get().writes(2_u64))
+	}
+	fn set_verifier_position() -> Weight {
+		Weight::from_parts(28_555_000, 3729)
+			.saturating_add(RocksDbWeight::get().reads(1_u64))
+			.saturating_add(RocksDbWeight::get().writes(1_u64))
+	}
+	fn score_network() -> Weight {
+		Weight::from_parts(89_458_000, 14685)
+			.saturating_add(RocksDbWeight::get().reads(6_u64))
+			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 }

@@ -185,7 +185,7 @@ impl PerformanceInspect for World {
 			read_nanos: 500,
 			measured_at: now,
 		});
-		Performance { cpu, memory }
+		Performance { cpu, memory, network: None }
 	}
 
 	fn is_memory_busy(device: DeviceId) -> bool {

@@ -112,6 +112,7 @@ fn request_should_be_refused_while_a_round_or_score_stands() {
 		assert_noop!(request(provider(0), 0), Error::<Test>::RoundOpen);
 		settle(0, pass(2_000));
 		give_memory(0);
+		give_network(0);
 		assert_noop!(request(provider(0), 0), Error::<Test>::ScoreValid);
 
 		// The score counts up to and including its age limit.

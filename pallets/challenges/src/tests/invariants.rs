@@ -6,6 +6,7 @@ use crate::{mock::*, *};
 use armature_primitives::{
 	challenge::{AssignmentPhase, ChallengeCommit, Verdict},
 	device::DeviceStatus,
+	location::Position,
 	DeviceId, Ppm, RoundId, H256,
 };
 use armature_verifier::challenge::{
@@ -55,6 +56,8 @@ enum Op {
 	Status(u32, u8),
 	Vanish(u32),
 	Share(u32),
+	/// A device or a verifier is said to be somewhere, or nowhere.
+	Place(u32, Option<(i32, i32)>),
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -82,7 +85,14 @@ fn op() -> impl Strategy<Value = Op> {
 		2 => (device.clone(), 0u8..9).prop_map(|(d, s)| Op::Status(d, s)),
 		1 => device.prop_map(Op::Vanish),
 		1 => (0u32..1_100_000).prop_map(Op::Share),
+		2 => (0u32..12, proptest::option::of((any::<i32>(), any::<i32>())))
+			.prop_map(|(n, place)| Op::Place(n, place)),
 	]
+}
+
+/// Places that are there, for the most part.
+fn place((latitude, longitude): (i32, i32)) -> Position {
+	Position { latitude: latitude / 20, longitude: longitude / 11 }
 }
 
 fn status(n: u8) -> DeviceStatus {
@@ -100,10 +110,11 @@ fn call(who: u64, call: Call<Test>) -> bool {
 /// What a verifier says about a round: for the most part that it passed.
 fn opinion(who: u64, id: RoundId) -> Verdict {
 	let round = Rounds::<Test>::get(id).expect("it is assigned");
+	let is_computed = round.task.work.kind().is_computed();
 	match (who + id.0) % 5 {
 		0 => FAILED,
-		1 if id.0.is_multiple_of(3) => passed_under(&round, 1_000, PLANT),
-		_ if id.0 % 7 == 1 => passed_under(&round, 1_000, PLANT),
+		1 if is_computed && id.0.is_multiple_of(3) => passed_under(&round, 1_000, PLANT),
+		_ if is_computed && id.0 % 7 == 1 => passed_under(&round, 1_000, PLANT),
 		_ => passed(&round, 1_000 + 100 * who as u32, 80),
 	}
 }
@@ -220,6 +231,11 @@ fn apply(op: Op) {
 				put_device_of(provider(d / 2), d, status(s));
 			}
 		},
+		Op::Place(n, position) => {
+			let position = position.map(place);
+			call(OPERATOR, Call::claim_position { device: DeviceId(n), position });
+			call(n.into(), Call::set_verifier_position { position });
+		},
 		Op::Vanish(d) => DeviceTable::mutate(|table| table.retain(|device, _| device.0 != d)),
 		Op::Share(ppm) => {
 			let mut parameters = crate::mock::parameters();
@@ -228,6 +244,7 @@ fn apply(op: Op) {
 			parameters.reveal_millis = 1 + u64::from(ppm % 60_000);
 			parameters.committee = 1 + (ppm % 5) as u8;
 			parameters.memory_part = Ppm(ppm);
+			parameters.network_part = Ppm(1_000_000u32.saturating_sub(ppm) / 2);
 			parameters.verifier_unbonding_millis = 1_000_000;
 			let valid = parameters.validate();
 			let call = RuntimeCall::Challenges(Call::set_parameters { parameters });

@@ -77,7 +77,7 @@ fn passed_round_should_show_memory_and_keep_the_speed() {
 			read_nanos: 500,
 			measured_at: Now::get(),
 		};
-		let performance = Performance { cpu: lanes, memory: Some(memory) };
+		let performance = Performance { cpu: lanes, memory: Some(memory), network: None };
 		assert!(lanes.is_some());
 		assert_eq!(Challenges::performance_of(DeviceId(0)), performance);
 		let (round, device) = (round.task.round, DeviceId(0));
@@ -199,6 +199,7 @@ fn device_should_be_asked_for_what_it_lacks() {
 		run_blocks(1);
 		assert_eq!(round_of(0).unwrap().task.work.kind(), WorkKind::Memory);
 		settle(0, |round| shown(round, 1_000, 400));
+		give_network(0);
 		assert!(!Challenges::may_request_challenge(DeviceId(0)));
 		assert_noop!(
 			Challenges::request_challenge(RuntimeOrigin::signed(OPERATOR), device),

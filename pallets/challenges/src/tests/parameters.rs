@@ -1,5 +1,5 @@
 use crate::{mock::*, *};
-use armature_primitives::Ppm;
+use armature_primitives::{MilliWatts, Ppm};
 use frame_support::{assert_noop, assert_ok};
 use sp_runtime::DispatchError;
 
@@ -70,6 +70,27 @@ fn each_bound_should_be_checked_on_both_sides() {
 	assert!(ok(&|p| p.memory_part = Ppm(0)));
 	assert!(ok(&|p| p.memory_part = Ppm(1_000_000)));
 	assert!(!ok(&|p| p.memory_part = Ppm(1_000_001)));
+	assert!(ok(&|p| (p.memory_part, p.network_part) = (Ppm(400_000), Ppm(600_000))));
+	assert!(!ok(&|p| (p.memory_part, p.network_part) = (Ppm(400_000), Ppm(600_001))));
+	assert!(!ok(&|p| (p.memory_part, p.network_part) = (Ppm(1), Ppm(u32::MAX))));
+	assert!(ok(&|p| p.echoes = 64));
+	assert!(!ok(&|p| p.echoes = 65));
+	assert!(!ok(&|p| p.echoes = 0));
+	assert!(ok(&|p| p.transfer_kib = 1 << 18));
+	assert!(!ok(&|p| p.transfer_kib = (1 << 18) + 1));
+	assert!(!ok(&|p| p.transfer_kib = 0));
+	assert!(!ok(&|p| p.transfer_millis = 0));
+	assert!(!ok(&|p| p.transfer_lead_millis = 0));
+	// All of it within the window of 60 s.
+	assert!(ok(&|p| (p.transfer_lead_millis, p.transfer_millis) = (39_999, 10_000)));
+	assert!(!ok(&|p| (p.transfer_lead_millis, p.transfer_millis) = (40_000, 10_000)));
+	assert!(ok(&|p| (p.near_metres, p.near_slack_micros) = (0, 0)));
+	assert!(ok(&|p| p.most_steps_per_joule = 1));
+	assert!(!ok(&|p| p.most_steps_per_joule = 0));
+	assert!(ok(&|p| (p.most_base_power, p.most_lane_power) = (MilliWatts(1), MilliWatts(0))));
+	assert!(!ok(&|p| p.most_base_power = MilliWatts(0)));
+	assert!(ok(&|p| p.most_power_error = Ppm(1_000_000)));
+	assert!(!ok(&|p| p.most_power_error = Ppm(1_000_001)));
 	assert!(ok(&|p| p.memory_share = Ppm(1)));
 	assert!(!ok(&|p| p.memory_share = Ppm(0)));
 	assert!(ok(&|p| p.memory_share = Ppm(1_000_000)));
@@ -91,7 +112,10 @@ fn each_bound_should_be_checked_on_both_sides() {
 	assert!(!ok(&|p| p.committee = 0));
 	assert!(ok(&|p| p.committee = 5));
 	assert!(!ok(&|p| p.committee = 6));
-	assert!(ok(&|p| p.window_millis = 1));
+	assert!(ok(&|p| {
+		p.window_millis = 4;
+		(p.transfer_lead_millis, p.transfer_millis) = (1, 1);
+	}));
 	assert!(!ok(&|p| p.window_millis = 0));
 	let long = |window: u64| {
 		move |p: &mut Parameters| {

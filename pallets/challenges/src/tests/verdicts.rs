@@ -36,7 +36,7 @@ fn round_should_close_with_its_last_verdict() {
 
 		// Two passed: the slower time and the higher power stand. 800 steps in 5 s.
 		let score = CpuScore { steps_per_second_per_lane: 160, lanes: 4, measured_at: Now::get() };
-		let performance = Performance { cpu: Some(score), memory: None };
+		let performance = Performance { cpu: Some(score), memory: None, network: None };
 		assert_eq!(Performances::<Test>::get(DeviceId(0)), performance);
 		assert_eq!(Challenges::performance_of(DeviceId(0)), performance);
 		let log = PowerLog::get();
@@ -202,7 +202,8 @@ fn two_roots_should_be_punished_in_a_round_that_ran_out_too() {
 		let tight = base.saturating_add(close());
 		Challenges::on_idle(System::block_number(), tight);
 		assert!(SlashLog::get().is_empty());
-		let room = tight.saturating_add(two_roots());
+		let most = two_roots().max(<Test as Config>::WeightInfo::score_network());
+		let room = tight.saturating_add(most);
 		let used = Challenges::on_idle(System::block_number(), room);
 		assert_eq!(SlashLog::get().len(), 1);
 		assert!(used.all_gte(close().saturating_add(two_roots())));
@@ -461,7 +462,8 @@ fn idle_sweep_should_keep_within_its_weight() {
 			assert_eq!(Rounds::<Test>::iter().count(), 3);
 			// Enough for one round, and one short of a second; the rest is too little to forget any.
 			let one = base.saturating_add(close);
-			let left = one.saturating_add(close).saturating_sub(Weight::from_parts(1, 0));
+			let most = <()>::two_roots().max(<()>::score_network());
+			let left = one.saturating_add(close.max(most)).saturating_sub(Weight::from_parts(1, 0));
 			let spent = Challenges::on_idle(9, left);
 			assert!(spent.all_lte(left) && spent.all_gte(one));
 			assert_eq!(Rounds::<Test>::iter().count(), 2);
