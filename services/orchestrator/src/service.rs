@@ -234,6 +234,9 @@ impl Service {
 			| ControlRequest::Walk { .. }
 			| ControlRequest::OpenBlocks { .. }
 			| ControlRequest::OpenWalk { .. }
+			| ControlRequest::Echo { .. }
+			| ControlRequest::Fetch { .. }
+			| ControlRequest::Deliver { .. }
 			| ControlRequest::LeaseNotice { .. } => Err(Refusal::NotAssigned),
 		}
 	}

@@ -14,7 +14,7 @@ use crate::{
 use futures::{future::BoxFuture, stream::FuturesUnordered, FutureExt, StreamExt};
 use libp2p::{
 	connection_limits,
-	core::transport::ListenerId,
+	core::{transport::ListenerId, upgrade},
 	identify, identity, noise, ping,
 	request_response::{
 		self, InboundFailure, OutboundFailure, OutboundRequestId, ProtocolSupport, ResponseChannel,
@@ -191,7 +191,13 @@ fn build_swarm(
 		.with_quic()
 		.with_behaviour(|_| behaviour)
 		.map_err(|error| P2pError::Transport(error.to_string()))?
-		.with_swarm_config(|swarm| swarm.with_idle_connection_timeout(IDLE_TIMEOUT));
+		.with_swarm_config(|swarm| {
+			swarm
+				.with_idle_connection_timeout(IDLE_TIMEOUT)
+				// Each behaviour speaks one protocol, so that a request need not wait until the other end
+				// has agreed to it: that would double every round trip.
+				.with_substream_upgrade_protocol_override(upgrade::Version::V1Lazy)
+		});
 	Ok(built.build())
 }
 

@@ -10,7 +10,7 @@ use armature_primitives::{
 use codec::{Decode, Encode};
 
 /// Name of the control protocol.
-pub const CONTROL_PROTOCOL: &str = "/armature/control/3";
+pub const CONTROL_PROTOCOL: &str = "/armature/control/4";
 
 /// The largest control request or response, in bytes.
 pub const MAX_CONTROL_LEN: u32 = 256 * 1024;
@@ -29,6 +29,9 @@ pub const MAX_WALK_SEGMENTS: usize = 12;
 
 /// The most bytes of openings in one response.
 pub const MAX_OPENINGS_LEN: usize = 255 * 1024;
+
+/// The most bytes of data in one request or response.
+pub const MAX_DATA_LEN: usize = 240 * 1024;
 
 /// The longest version string of a status report, in bytes.
 pub const MAX_VERSION_LEN: usize = 64;
@@ -132,6 +135,38 @@ pub enum ControlRequest {
 		/// Lane and segment of each, at most [`MAX_WALK_SEGMENTS`].
 		segments: Vec<(u16, u32)>,
 	},
+	/// Sign this at once: the round trip is measured.
+	#[codec(index = 10)]
+	Echo {
+		/// Hash of the task that was committed to.
+		task: H256,
+		/// Random, new for each echo.
+		nonce: H256,
+	},
+	/// Send a chunk of data, as `armature_verifier::challenge::network::chunk` makes it.
+	#[codec(index = 11)]
+	Fetch {
+		/// Hash of the task that was committed to.
+		task: H256,
+		/// What the data is made of; not known to anybody before.
+		key: H256,
+		/// Number of the chunk.
+		number: u32,
+		/// Its length in bytes, 1 to [`MAX_DATA_LEN`].
+		len: u32,
+	},
+	/// Take a chunk of data, and answer with `armature_verifier::challenge::network::receipt`.
+	#[codec(index = 12)]
+	Deliver {
+		/// Hash of the task that was committed to.
+		task: H256,
+		/// What the data is made of; not known to anybody before.
+		key: H256,
+		/// Number of the chunk.
+		number: u32,
+		/// The data, 1 to [`MAX_DATA_LEN`] bytes.
+		data: Vec<u8>,
+	},
 }
 
 /// A response of [`CONTROL_PROTOCOL`].
@@ -190,6 +225,24 @@ pub enum ControlResponse {
 		/// Over the roots of all lanes' ends.
 		ends: H256,
 	},
+	/// To `Echo`.
+	#[codec(index = 8)]
+	Echoed {
+		/// The device key's, over [`crate::echo_payload`].
+		signature: Signature,
+	},
+	/// To `Fetch`.
+	#[codec(index = 9)]
+	Data {
+		/// At most [`MAX_DATA_LEN`] bytes.
+		data: Vec<u8>,
+	},
+	/// To `Deliver`.
+	#[codec(index = 10)]
+	Received {
+		/// Only who has all of the data knows it.
+		receipt: H256,
+	},
 }
 
 /// What a service says of itself.
@@ -222,7 +275,12 @@ impl Message for ControlRequest {
 			ControlRequest::OpenSegments { segments, .. } => segments.len() <= MAX_SEGMENTS,
 			ControlRequest::OpenBlocks { positions, .. } => positions.len() <= MAX_BLOCKS,
 			ControlRequest::OpenWalk { segments, .. } => segments.len() <= MAX_WALK_SEGMENTS,
+			ControlRequest::Fetch { len, .. } => {
+				usize::try_from(*len).is_ok_and(|len| (1..=MAX_DATA_LEN).contains(&len))
+			},
+			ControlRequest::Deliver { data, .. } => (1..=MAX_DATA_LEN).contains(&data.len()),
 			ControlRequest::Beat { .. }
+			| ControlRequest::Echo { .. }
 			| ControlRequest::ReserveWalk { .. }
 			| ControlRequest::Walk { .. }
 			| ControlRequest::StartChallenge { .. }
@@ -238,12 +296,15 @@ impl Message for ControlResponse {
 	fn is_within_bounds(&self) -> bool {
 		match self {
 			ControlResponse::Opened { openings } => openings.len() <= MAX_OPENINGS_LEN,
+			ControlResponse::Data { data } => data.len() <= MAX_DATA_LEN,
 			ControlResponse::Status { report } => report.version.len() <= MAX_VERSION_LEN,
 			ControlResponse::Welcome { .. }
 			| ControlResponse::BeatAck { .. }
 			| ControlResponse::Committed { .. }
 			| ControlResponse::Accepted
 			| ControlResponse::Walked { .. }
+			| ControlResponse::Echoed { .. }
+			| ControlResponse::Received { .. }
 			| ControlResponse::Refused { .. } => true,
 		}
 	}

@@ -1,7 +1,7 @@
 //! The bytes that are signed.
 
 use armature_primitives::{
-	challenge::ChallengeCommit,
+	challenge::{ChallengeCommit, Echo},
 	signing::{device_payload, Domain},
 	telemetry::{Beat, BeatAck},
 	DeviceId, Moment, H256,
@@ -27,6 +27,11 @@ pub fn beat_ack_payload(genesis: &H256, device: DeviceId, ack: &BeatAck) -> Vec<
 /// What a device signs in [`crate::ControlResponse::Committed`].
 pub fn commit_payload(genesis: &H256, device: DeviceId, commit: &ChallengeCommit) -> Vec<u8> {
 	device_payload(Domain::ChallengeCommit, genesis, device, commit)
+}
+
+/// What a device signs in [`crate::ControlResponse::Echoed`].
+pub fn echo_payload(genesis: &H256, device: DeviceId, echo: &Echo) -> Vec<u8> {
+	device_payload(Domain::Echo, genesis, device, echo)
 }
 
 /// What an owner signs in [`crate::PutAuth`]: prefix, genesis hash, the blob's hash, its length (8

@@ -5,7 +5,9 @@ use crate::{
 	StatusReport,
 };
 use armature_primitives::{
-	challenge::{ChallengeCommit, ChallengeTask, CpuChallenge, MemoryChallenge, Work},
+	challenge::{
+		ChallengeCommit, ChallengeTask, CpuChallenge, MemoryChallenge, NetworkChallenge, Work,
+	},
 	ed25519::Signature,
 	telemetry::{Beat, BeatAck, PowerReading, PowerSource},
 	DeviceId, EpochIndex, LeaseId, MilliWatts, Ppm, RoundId, H256,
@@ -24,6 +26,12 @@ fn task() -> ChallengeTask {
 fn memory_task() -> ChallengeTask {
 	let memory = MemoryChallenge { lanes: 2, blocks: 6, segments: 7, reads: 9 };
 	ChallengeTask { work: Work::Memory(memory), ..task() }
+}
+
+fn network_task() -> ChallengeTask {
+	let network =
+		NetworkChallenge { echoes: 2, lead_millis: 6, transfer_millis: 7, transfer_kib: 9 };
+	ChallengeTask { work: Work::Network(network), ..task() }
 }
 
 fn beat() -> Beat {
@@ -82,6 +90,15 @@ pub fn control_requests() -> Vec<ControlRequest> {
 			segments: vec![(1, 2), (3, 4)],
 		},
 		ControlRequest::StartChallenge { task: memory_task() },
+		ControlRequest::StartChallenge { task: network_task() },
+		ControlRequest::Echo { task: H256([6; 32]), nonce: H256([7; 32]) },
+		ControlRequest::Fetch { task: H256([6; 32]), key: H256([7; 32]), number: 1, len: 2 },
+		ControlRequest::Deliver {
+			task: H256([6; 32]),
+			key: H256([7; 32]),
+			number: 1,
+			data: vec![2, 3],
+		},
 	]
 }
 
@@ -110,6 +127,9 @@ pub fn control_responses() -> Vec<ControlResponse> {
 		},
 		ControlResponse::Refused { reason: Refusal::NotFound },
 		ControlResponse::Walked { ends: H256([8; 32]) },
+		ControlResponse::Echoed { signature: signature() },
+		ControlResponse::Data { data: vec![2, 3] },
+		ControlResponse::Received { receipt: H256([8; 32]) },
 	]
 }
 

@@ -3,8 +3,8 @@
 use crate::{
 	testing::{blob_requests, blob_responses, control_requests, control_responses},
 	BlobRequest, BlobResponse, ControlRequest, ControlResponse, Message, PutAuth, ServiceKind,
-	StatusReport, MAX_BLOB_LEN, MAX_BLOCKS, MAX_CHUNK_LEN, MAX_CONTROL_LEN, MAX_OPENINGS_LEN,
-	MAX_PEER_ID_LEN, MAX_SEGMENTS, MAX_VERSION_LEN, MAX_WALK_SEGMENTS,
+	StatusReport, MAX_BLOB_LEN, MAX_BLOCKS, MAX_CHUNK_LEN, MAX_CONTROL_LEN, MAX_DATA_LEN,
+	MAX_OPENINGS_LEN, MAX_PEER_ID_LEN, MAX_SEGMENTS, MAX_VERSION_LEN, MAX_WALK_SEGMENTS,
 };
 use armature_primitives::{ed25519::Signature, DeviceId, RoundId, H256};
 use core::fmt::Debug;
@@ -95,6 +95,22 @@ fn lists_should_be_bounded() {
 	};
 	assert!(travels(&status(MAX_VERSION_LEN)));
 	assert!(!travels(&status(MAX_VERSION_LEN + 1)));
+}
+
+#[test]
+fn data_should_be_bounded() {
+	let (task, key) = (H256::zero(), H256::zero());
+	let fetch = |len| ControlRequest::Fetch { task, key, number: 0, len };
+	let deliver = |len| ControlRequest::Deliver { task, key, number: 0, data: vec![0; len] };
+	for (len, fits) in [(0, false), (1, true), (MAX_DATA_LEN, true), (MAX_DATA_LEN + 1, false)] {
+		assert_eq!(travels(&fetch(u32::try_from(len).unwrap())), fits, "{len}");
+		assert_eq!(travels(&deliver(len)), fits, "{len}");
+	}
+	assert!(!travels(&fetch(u32::MAX)));
+	let data = |len| ControlResponse::Data { data: vec![0; len] };
+	assert!(travels(&data(0)));
+	assert!(travels(&data(MAX_DATA_LEN)));
+	assert!(!travels(&data(MAX_DATA_LEN + 1)));
 }
 
 #[test]

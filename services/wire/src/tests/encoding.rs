@@ -19,7 +19,7 @@ fn le64(value: u8) -> [(u8, usize); 2] {
 
 #[test]
 fn protocols_should_keep_their_names() {
-	assert_eq!(CONTROL_PROTOCOL, "/armature/control/3");
+	assert_eq!(CONTROL_PROTOCOL, "/armature/control/4");
 	assert_eq!(BLOB_PROTOCOL, "/armature/blob/1");
 }
 
@@ -93,8 +93,32 @@ fn control_requests_should_keep_their_bytes() {
 		deadline,
 		deadline_rest,
 	]);
+	let start_network = runs(&[
+		(2, 1),
+		round,
+		round_rest,
+		(4, 1),
+		(0, 3),
+		(5, 32),
+		// Network.
+		(2, 2),
+		(0, 1),
+		(6, 1),
+		(0, 3),
+		(7, 1),
+		(0, 3),
+		(9, 1),
+		(0, 3),
+		deadline,
+		deadline_rest,
+	]);
+	let echo = runs(&[(10, 1), (6, 32), (7, 32)]);
+	let fetch = runs(&[(11, 1), (6, 32), (7, 32), (1, 1), (0, 3), (2, 1), (0, 3)]);
+	let deliver = runs(&[(12, 1), (6, 32), (7, 32), (1, 1), (0, 3), (8, 1), (2, 1), (3, 1)]);
 	let memory = [reserve, walk, blocks, open_walk, start_memory];
-	let expected = [&[hello, beat, start, open, notice, vec![5]][..], &memory[..]].concat();
+	let network = [start_network, echo, fetch, deliver];
+	let others = [hello, beat, start, open, notice, vec![5]];
+	let expected = [&others[..], &memory[..], &network[..]].concat();
 	let encoded: Vec<_> = control_requests().iter().map(Encode::encode).collect();
 	assert_eq!(encoded, expected);
 }
@@ -122,7 +146,11 @@ fn control_responses_should_keep_their_bytes() {
 	let mut status = vec![5, 1, 4, b'1'];
 	status.extend(runs(&[(2, 1), (0, 7), (3, 1), (0, 7), (4, 1), (0, 3), (5, 1), (0, 3)]));
 	status.extend(runs(&[(6, 1), (0, 7), (7, 1), (0, 7)]));
-	let expected = [welcome, ack, committed, opened, vec![4], status, vec![6, 6], walked];
+	let echoed = runs(&[(8, 1), sig]);
+	let data = vec![9, 8, 2, 3];
+	let received = runs(&[(10, 1), (8, 32)]);
+	let others = [welcome, ack, committed, opened, vec![4], status, vec![6, 6], walked];
+	let expected = [&others[..], &[echoed, data, received][..]].concat();
 	let encoded: Vec<_> = control_responses().iter().map(Encode::encode).collect();
 	assert_eq!(encoded, expected);
 }
