@@ -66,6 +66,10 @@ const _: &[u8] = include_bytes!("../../../artifacts/metadata.scale");
 		with = "::subxt::utils::Static<::armature_primitives::device::Performance>"
 	),
 	substitute_type(
+		path = "armature_primitives::location::Position",
+		with = "::subxt::utils::Static<::armature_primitives::location::Position>"
+	),
+	substitute_type(
 		path = "armature_primitives::energy::CurrencyCode",
 		with = "::subxt::utils::Static<::armature_primitives::energy::CurrencyCode>"
 	),

@@ -23,7 +23,7 @@ pub mod query;
 pub mod signer;
 
 pub use chain::{AccountBalance, AtBlock, Chain, ChainConfig, Included, Wait};
-pub use error::{Error, Result};
+pub use error::{refused_error, Error, Result};
 pub use signer::{parse_account, Account};
 pub use subxt::{
 	tx::Payload,

@@ -25,8 +25,9 @@ use subxt::{
 
 pub use api::runtime_types::{
 	pallet_attestation::types::{Attestation, IssuedNonce},
-	pallet_challenges::types::{
-		EnrolmentRecord, OwnerRecord, Parameters as ChallengeParameters, Round, VerifierRecord,
+	pallet_challenges::{
+		parameters::Parameters as ChallengeParameters,
+		types::{EnrolmentRecord, OwnerRecord, Round, VerifierRecord},
 	},
 	pallet_devices::types::{Device, DeviceParameters, Provider, Rack, Site},
 	pallet_energy::types::{Ledger, PowerRecord},
@@ -34,6 +35,9 @@ pub use api::runtime_types::{
 	pallet_market::types::{MatchedOrder, OpenOrder},
 	pallet_uptime::types::{Orchestrator, UptimeRecord},
 };
+
+/// A round trip of a device to a verifier.
+pub type RoundTripTo = api::runtime_types::armature_primitives::device::RoundTripTo<AccountId32>;
 
 /// Fetches an optional value of a map.
 macro_rules! find {
@@ -275,6 +279,11 @@ pub async fn performance(at: &AtBlock, id: DeviceId) -> Result<Performance> {
 	view(at, api::view_functions().challenges().performance_of(Static(id)))
 		.await
 		.map(|score| score.0)
+}
+
+/// A device's round trips to verifiers, as long as they count.
+pub async fn round_trips(at: &AtBlock, id: DeviceId) -> Result<Vec<RoundTripTo>> {
+	view(at, api::view_functions().challenges().round_trips_of(Static(id))).await
 }
 
 /// Some scores of devices, at most `limit`, in no particular order, and whether those are all. Some
