@@ -86,10 +86,10 @@ pub struct EvidenceOutlook {
 pub enum ChallengeStanding {
 	/// Not enrolled.
 	NotEnrolled,
-	/// Enrolled, without a valid score; a round of it may be asked for now.
+	/// Enrolled, and a part of its score is missing, or too old to count; a round may be asked for now.
 	Unscored,
-	/// Enrolled; there is nothing to ask for now: a round is to come or open, the score is valid, or it
-	/// has to wait.
+	/// Enrolled; there is nothing to ask for now: a round is to come or open, all parts of the score are
+	/// valid, or it has to wait.
 	Settled,
 }
 
@@ -98,6 +98,8 @@ pub enum ChallengeStanding {
 pub struct OpenRound {
 	/// What the device has to do.
 	pub task: ChallengeTask,
+	/// When it was drawn, by the chain's clock.
+	pub opened_at: Moment,
 	/// The peers of its committee, as far as their addresses name them.
 	pub committee: Vec<PeerId>,
 }

@@ -5,12 +5,15 @@
 //! Memory that a round fills is kept until the round is over, and verifiers walk over it one after the
 //! other. No task is answered with two roots.
 //!
+//! Where the way to verifiers is measured there is nothing to run, but echoes and data to answer with.
+//!
 //! A few rounds are answered with what was planted, and not run.
 
 mod available;
 mod committee;
 mod fault;
 mod memory;
+mod network;
 mod planted;
 mod power;
 mod quota;
@@ -28,13 +31,14 @@ use crate::{
 };
 use armature_p2p::{messages::MAX_OPENINGS_LEN, PeerId};
 use armature_primitives::{
-	challenge::{ChallengeCommit, ChallengeTask, WorkKind},
-	ed25519, DeviceId, H256,
+	challenge::{ChallengeCommit, ChallengeTask, Echo, WorkKind},
+	ed25519, DeviceId, Moment, H256,
 };
 use armature_verifier::challenge::{check_work, SegmentOpening};
 use codec::Encode;
 use futures::FutureExt;
 use memory::Held;
+use network::Network;
 use planted::PlantedRound;
 use rounds::{Committed, Rounds, Running};
 use runner::{Runner, Settings, Shown};
@@ -126,7 +130,8 @@ impl Challenges {
 				if !open.committee.contains(&peer) {
 					return Err(ChallengeFault::NotOfCommittee);
 				}
-				self.rounds.begin(task, open.committee, |stop| self.begin(task, stop))
+				let begin = |stop| self.begin(task, open.opened_at, stop);
+				self.rounds.begin(task, open.committee, begin)
 			},
 		};
 		let result = running.clone().await;
@@ -174,7 +179,9 @@ impl Challenges {
 		let transcript = match &committed.done.shown {
 			Shown::Lanes(transcript) => transcript,
 			Shown::Planted(round) if round.kind() == WorkKind::Cpu => return round.open(),
-			Shown::Planted(_) | Shown::Memory(_) => return Err(ChallengeFault::NothingToOpen),
+			Shown::Planted(_) | Shown::Memory(_) | Shown::Network(_) => {
+				return Err(ChallengeFault::NothingToOpen)
+			},
 		};
 		let openings: Vec<SegmentOpening> = segments
 			.iter()
@@ -257,6 +264,54 @@ impl Challenges {
 		}
 	}
 
+	/// Signs a peer's nonce in a round about the way to verifiers, given by its task's hash.
+	///
+	/// # Errors
+	///
+	/// [`ChallengeFault::NothingToOpen`], also after the deadline; [`ChallengeFault::TooManyRequests`],
+	/// and those of a peer that is not heard.
+	pub async fn echo(
+		&self,
+		peer: PeerId,
+		task: H256,
+		nonce: H256,
+	) -> Result<ed25519::Signature, ChallengeFault> {
+		self.network(peer, task).await?.count_echo(peer)?;
+		Ok(self.runner.sign_echo(&Echo { task, nonce }))
+	}
+
+	/// A chunk of data, which a peer has the key of.
+	///
+	/// # Errors
+	///
+	/// As [`Challenges::echo`].
+	pub async fn fetch(
+		&self,
+		peer: PeerId,
+		task: H256,
+		key: H256,
+		number: u32,
+		len: u32,
+	) -> Result<Vec<u8>, ChallengeFault> {
+		self.network(peer, task).await?.fetch(peer, &key, number, len)
+	}
+
+	/// What shows that a chunk of data has come.
+	///
+	/// # Errors
+	///
+	/// As [`Challenges::echo`].
+	pub async fn deliver(
+		&self,
+		peer: PeerId,
+		task: H256,
+		key: H256,
+		number: u32,
+		data: &[u8],
+	) -> Result<H256, ChallengeFault> {
+		self.network(peer, task).await?.deliver(peer, &key, number, data)
+	}
+
 	/// Gives back all memory that rounds have filled or fill, and returns when that is done. The chain has
 	/// no use for it where it has begun a lease.
 	pub async fn free_memory(&self) {
@@ -298,15 +353,27 @@ impl Challenges {
 			Shown::Planted(round) if round.kind() == WorkKind::Memory => {
 				Memory::Planted(round.clone())
 			},
-			Shown::Lanes(_) | Shown::Planted(_) => return Err(ChallengeFault::NothingToOpen),
+			Shown::Lanes(_) | Shown::Planted(_) | Shown::Network(_) => {
+				return Err(ChallengeFault::NothingToOpen)
+			},
 		};
 		Ok((task, memory))
 	}
 
+	/// A committed task about the way to verifiers, for a peer of its committee.
+	async fn network(&self, peer: PeerId, task: H256) -> Result<Arc<Network>, ChallengeFault> {
+		match &self.committed(peer, task).await?.done.shown {
+			Shown::Network(network) => Ok(network.clone()),
+			Shown::Lanes(_) | Shown::Planted(_) | Shown::Memory(_) => {
+				Err(ChallengeFault::NothingToOpen)
+			},
+		}
+	}
+
 	/// Begins a run, which `stop` ends.
-	fn begin(&self, task: ChallengeTask, stop: Arc<AtomicBool>) -> Running {
+	fn begin(&self, task: ChallengeTask, opened_at: Moment, stop: Arc<AtomicBool>) -> Running {
 		// A task of its own: it goes on when the verifier that asked first hangs up.
-		let handle = tokio::spawn(self.runner.clone().run(task, stop));
+		let handle = tokio::spawn(self.runner.clone().run(task, opened_at, stop));
 		async move {
 			handle
 				.await

@@ -28,6 +28,7 @@ use armature_primitives::{
 	ed25519, telemetry::Beat, telemetry::BeatAck, DeviceId, EpochIndex, Moment,
 };
 use armature_sandbox::{Sandbox, SandboxError};
+use armature_sdk::refused_error;
 use std::{
 	collections::HashMap,
 	future::Future,
@@ -38,6 +39,10 @@ use tokio::{
 	sync::{mpsc, watch, Notify},
 	task::JoinSet,
 };
+
+/// How much one peer may ask. It is a service that the agent has dialled, and what it gets of a round is
+/// limited: moving data takes many requests.
+const RATE: RateLimit = RateLimit { per_second: 2_000, burst: 2_000 };
 
 /// The longest exchange: a challenge's window at its longest.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3_600);
@@ -211,7 +216,7 @@ async fn start(
 		listen: Vec::new(),
 		request_timeout: REQUEST_TIMEOUT,
 		max_peers: config.network.max_peers,
-		rate: RateLimit::default(),
+		rate: RATE,
 	})?;
 	let peers =
 		Arc::new(Peers::new(handle.clone(), key.clone(), genesis, device, config.network.clone()));
@@ -609,7 +614,9 @@ fn is_done(called: ChainResult<()>) -> ChainResult<bool> {
 		["AlreadyRequested", "RoundOpen", "ScoreValid", "CoolingDown", "Resting"];
 	match called {
 		Ok(()) => Ok(true),
-		Err(ChainError::Rejected(text)) if SETTLED.iter().any(|name| text.contains(name)) => {
+		Err(ChainError::Rejected(text))
+			if refused_error(&text, "Challenges").is_some_and(|name| SETTLED.contains(&name)) =>
+		{
 			tracing::debug!(text, "the device's challenges are settled for now");
 			Ok(false)
 		},

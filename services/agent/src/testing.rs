@@ -13,7 +13,7 @@ use armature_primitives::{
 	evidence::EvidenceBytes,
 	lease::RunReport,
 	telemetry::{EpochClock, Leaf},
-	DeviceId, LeaseId, RegionId, RoundId, H256,
+	DeviceId, LeaseId, Moment, RegionId, RoundId, H256,
 };
 use async_trait::async_trait;
 use std::{num::NonZeroU64, sync::Mutex};
@@ -38,6 +38,8 @@ pub(crate) struct FakeState {
 	pub(crate) standing: ChallengeStanding,
 	/// Those that wait for a verifier.
 	pub(crate) rounds: Vec<ChallengeTask>,
+	/// When each was drawn: after any agent's start unless set otherwise.
+	pub(crate) opened_at: Moment,
 	/// Rounds that all have sealed, and that have not closed.
 	pub(crate) sealed: Vec<RoundId>,
 	/// Of each round: peers 1 to 5 unless set otherwise.
@@ -75,6 +77,7 @@ impl Default for FakeChain {
 			attestation: None,
 			standing: ChallengeStanding::NotEnrolled,
 			rounds: Vec::new(),
+			opened_at: Moment::MAX,
 			sealed: Vec::new(),
 			committee: (1..=5).map(peer).collect(),
 			planted: None,
@@ -229,7 +232,8 @@ impl ChainPort for FakeChain {
 	async fn open_round(&self, round: RoundId) -> ChainResult<Option<OpenRound>> {
 		self.ask(|state| {
 			let task = *state.rounds.iter().find(|task| task.round == round)?;
-			Some(OpenRound { task, committee: state.committee.clone() })
+			let (opened_at, committee) = (state.opened_at, state.committee.clone());
+			Some(OpenRound { task, opened_at, committee })
 		})
 	}
 

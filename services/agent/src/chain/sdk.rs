@@ -184,6 +184,7 @@ impl ChainPort for SdkChain {
 		if query::enrolment(&at, device).await.map_err(failed)?.is_none() {
 			return Ok(ChallengeStanding::NotEnrolled);
 		}
+		// While any part of its score is missing.
 		let may_request = query::may_request_challenge(&at, device).await.map_err(failed)?;
 		Ok(if may_request { ChallengeStanding::Unscored } else { ChallengeStanding::Settled })
 	}
@@ -216,7 +217,11 @@ impl ChainPort for SdkChain {
 			}
 			peer
 		});
-		Ok(Some(OpenRound { task: found.task.0, committee: committee.collect() }))
+		Ok(Some(OpenRound {
+			task: found.task.0,
+			opened_at: found.opened_at,
+			committee: committee.collect(),
+		}))
 	}
 
 	async fn is_round_closed(&self, round: RoundId) -> ChainResult<bool> {

@@ -51,10 +51,11 @@ pub enum ChallengeFault {
 		 what it had planted was lost"
 	)]
 	OtherRoot,
-	/// The record of what was signed is damaged.
+	/// The round opened before the record of what was signed begins.
 	#[error(
-		"what was signed before is lost, and a second root for a task would cost a part of the \
-		 bond: no round is answered within an hour of the agent's start"
+		"what was signed before is not known, and a second root for a task would cost a part of the \
+		 bond: this round is not answered, but those that open later are. Keep the data directory \
+		 while a round is open, and this machine's clock right"
 	)]
 	SignedLost,
 	/// The round is unknown, over or forgotten, or of another kind, or has no such part.
@@ -72,7 +73,7 @@ pub enum ChallengeFault {
 	/// The peer has had all walks that it gets in a round.
 	#[error("this peer has had all its walks of the round")]
 	TooManyTurns,
-	/// The peer has asked for blocks as often as it may in a round.
+	/// The peer has asked for blocks, echoes or data as often as it may in a round.
 	#[error("this peer has asked too often in the round")]
 	TooManyRequests,
 	/// A thread or the store failed, or the system gave no memory.

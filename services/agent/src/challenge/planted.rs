@@ -1,8 +1,8 @@
 //! Planted answers: now and then a round is answered with a made-up root that was announced on chain
 //! before it. Verifiers that pass it have not looked.
 //!
-//! What is planted is on disk before it is announced, and the round that it is used for before anyone
-//! sees the answer. From then on it is used for no other round, and this one gets no other answer. That
+//! What is planted is on disk before it is announced, and the task that it is used for before anyone
+//! sees the answer. From then on it is used for no other task, and this one gets no other answer. That
 //! no task gets two roots, whatever is lost here, is seen to by [`super::signed`].
 
 mod kept;
@@ -20,6 +20,7 @@ use armature_primitives::{
 	telemetry::PowerReading,
 	DeviceId, Moment, Ppm, H256,
 };
+use armature_verifier::challenge::task_hash;
 use kept::{Kept, Plant, Used};
 use likeness::{Honest, Likeness};
 use rand::{rngs::OsRng, RngCore};
@@ -95,8 +96,9 @@ impl Plants {
 	) -> Result<Option<Planted>, StoreError> {
 		let Some(plant) = self.kept.plant().await? else { return Ok(None) };
 		match plant.used {
-			// The same answer again, also to another task of the round, whose block was replaced.
-			Some(used) if used.round == task.round => {
+			// The same answer again, but not to another task of the round, whose block was replaced: nobody
+			// has looked whether it may be used there.
+			Some(used) if used.task == task_hash(task) => {
 				let again = signed.is_none_or(|root| root == plant.root);
 				Ok(again.then(|| Planted::new(&plant, &used, task.work.kind())))
 			},
@@ -188,7 +190,8 @@ impl Plants {
 		if !may_use(&plant.hash(self.device), kind, &view) {
 			return Ok(None);
 		}
-		let used = Used { round: task.round, deadline: task.deadline, likeness };
+		let (round, hash) = (task.round, task_hash(task));
+		let used = Used { round, task: hash, deadline: task.deadline, likeness };
 		self.kept.save(Some(Plant { used: Some(used), ..plant })).await?;
 		Ok(Some(Planted::new(&plant, &used, kind)))
 	}
@@ -233,6 +236,15 @@ impl Plants {
 					Refusal::NoRound if now > used.deadline => {
 						tracing::info!(round, reason, "nobody judged the round of a planted answer")
 					},
+					Refusal::NotOperator => {
+						tracing::warn!(
+							round,
+							reason,
+							"a planted answer cannot be shown: its round counts. Have the agent's calls \
+							 signed by the device's provider, or name the account that signs them with \
+							 `armature provider set-operator`"
+						)
+					},
 					Refusal::Final => {
 						tracing::warn!(
 							round,
@@ -275,6 +287,8 @@ fn may_use(hash: &H256, kind: WorkKind, view: &PlantedView) -> bool {
 	let is_scored = match kind {
 		WorkKind::Cpu => view.performance.cpu.is_some(),
 		WorkKind::Memory => view.performance.memory.is_some(),
+		// There is nothing to make up.
+		WorkKind::Network => false,
 	};
 	is_own && is_scored && view.may_show_from <= view.now
 }

@@ -9,7 +9,7 @@ use armature_primitives::{
 use std::{
 	sync::{
 		atomic::{AtomicBool, Ordering},
-		Arc, Mutex, MutexGuard, PoisonError,
+		mpsc, Arc, Mutex, MutexGuard, PoisonError,
 	},
 	thread::{Builder, Thread},
 	time::{Duration, Instant},
@@ -17,6 +17,9 @@ use std::{
 
 /// How often power is read under load.
 const POWER_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long a round that has nothing to run waits for a reading: its verifiers begin at a set time.
+const PRESENT_PATIENCE: Duration = Duration::from_millis(200);
 
 /// What a meter tells.
 type Reading = (MilliWatts, PowerSource, Ppm);
@@ -74,6 +77,32 @@ impl Meter {
 	/// [`ChallengeFault::Failed`] when the meter's thread could not be started.
 	pub(super) fn metered<T>(
 		&self,
+		work: impl FnOnce() -> T,
+	) -> Result<(T, PowerReading), ChallengeFault> {
+		self.beside(measure, work)
+	}
+
+	/// What the machine draws now, without any load of a round. One reading, which is waited for a moment
+	/// only.
+	///
+	/// # Errors
+	///
+	/// As [`Meter::metered`].
+	pub(super) fn present(&self) -> Result<PowerReading, ChallengeFault> {
+		let (reading, is_read) = mpsc::channel::<()>();
+		let once = move |collector: &Mutex<Collector>, load: &Load| {
+			read(collector, load, |readings, reading| readings.loaded.push(reading));
+			drop(reading);
+		};
+		// Its end is what is waited for: nothing is ever sent.
+		let (_, power) = self.beside(once, || is_read.recv_timeout(PRESENT_PATIENCE).ok())?;
+		Ok(power)
+	}
+
+	/// Does the work while `measure` runs on a thread of its own, and condenses what that has read by then.
+	fn beside<T>(
+		&self,
+		measure: impl FnOnce(&Mutex<Collector>, &Load) + Send + 'static,
 		work: impl FnOnce() -> T,
 	) -> Result<(T, PowerReading), ChallengeFault> {
 		let load = Arc::new(Load::default());
@@ -235,6 +264,40 @@ mod tests {
 		check_power(&power).expect("plausible");
 		// Nor by the next round, whose meter waits for it in vain.
 		meter.metered(|| ()).expect("metered");
+		assert!(began.elapsed() < LONG);
+	}
+
+	#[test]
+	fn what_is_drawn_now_should_be_read_once() {
+		let dir = tempfile::tempdir().expect("a directory");
+		let count = dir.path().join("count");
+		let script = format!("echo >> '{}'; echo 42", count.display());
+		let meter = meter(&script, dir.path());
+		let readings = || std::fs::read_to_string(&count).map_or(0, |text| text.lines().count());
+		let before = readings();
+		let power = meter.present().expect("read");
+		check_power(&power).expect("plausible");
+		// A machine that stands still may give the estimate.
+		if power.source == PowerSource::WallMeter {
+			assert_eq!(power.loaded, MilliWatts(42_000));
+			assert_eq!(readings(), before + 1);
+		}
+	}
+
+	#[test]
+	fn what_is_drawn_now_should_be_waited_for_a_moment_only() {
+		let dir = tempfile::tempdir().expect("a directory");
+		let slow = dir.path().join("slow");
+		let script = format!("if [ -e '{}' ]; then sleep 60; fi; echo 42", slow.display());
+		let meter = meter(&script, dir.path());
+		std::fs::write(&slow, "").expect("written");
+		let began = Instant::now();
+		for _ in 0..2 {
+			let power = meter.present().expect("assumed");
+			assert_eq!(power.source, PowerSource::Estimated);
+			check_power(&power).expect("plausible");
+		}
+		assert!(began.elapsed() >= 2 * PRESENT_PATIENCE);
 		assert!(began.elapsed() < LONG);
 	}
 

@@ -30,12 +30,22 @@ impl Quota {
 
 	/// Takes one, if the peer may have one more.
 	pub(super) fn take(&mut self, peer: PeerId) -> bool {
+		self.take_some(peer, 1)
+	}
+
+	/// Takes as many as this, if the peer may have all of them.
+	pub(super) fn take_some(&mut self, peer: PeerId, amount: u32) -> bool {
 		if !self.has_left(&peer) {
 			return false;
 		}
 		let had = self.had.entry(peer).or_default();
-		*had = had.saturating_add(1);
-		true
+		match had.checked_add(amount).filter(|sum| *sum <= self.most) {
+			Some(sum) => {
+				*had = sum;
+				true
+			},
+			None => false,
+		}
 	}
 }
 
@@ -54,6 +64,16 @@ mod tests {
 			assert!(!quota.has_left(&peer(number)) && !quota.take(peer(number)));
 		}
 		assert!(!Quota::new(0).take(peer(1)));
+	}
+
+	#[test]
+	fn some_should_be_taken_whole_or_not_at_all() {
+		let mut quota = Quota::new(5);
+		assert!(!quota.take_some(peer(1), 6));
+		assert!(quota.take_some(peer(1), 3));
+		assert!(!quota.take_some(peer(1), 3) && !quota.take_some(peer(1), u32::MAX));
+		assert!(quota.take_some(peer(1), 2) && !quota.take(peer(1)));
+		assert!(quota.take_some(peer(2), 5));
 	}
 
 	#[test]

@@ -3,6 +3,7 @@
 use super::{
 	available,
 	memory::{watch, Held},
+	network::Network,
 	planted::{PlantedRound, Plants},
 	power::Meter,
 	signed::Signed,
@@ -18,13 +19,13 @@ use crate::{
 	telemetry::Collector,
 };
 use armature_primitives::{
-	challenge::{ChallengeCommit, ChallengeTask, MemoryChallenge, Work},
+	challenge::{ChallengeCommit, ChallengeTask, Echo, MemoryChallenge, Work},
 	ed25519,
 	signing::Domain,
 	telemetry::PowerReading,
-	DeviceId, H256,
+	DeviceId, Moment, H256,
 };
-use armature_verifier::challenge::{memory::sizes, task_hash, Transcript};
+use armature_verifier::challenge::{memory::sizes, network::commit_root, task_hash, Transcript};
 use std::{
 	path::PathBuf,
 	sync::{
@@ -41,6 +42,9 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(6);
 /// How long a round is not tried again where there was too little memory for it.
 const NO_MEMORY_PAUSE: Duration = Duration::from_secs(10);
 
+/// How far the chain's clock may be from this machine's.
+const CLOCK_MARGIN: Duration = Duration::from_secs(5);
+
 /// How often it is looked whether an answer that waits is still wanted.
 const STOP_CHECK: Duration = Duration::from_millis(100);
 
@@ -55,6 +59,8 @@ pub(super) struct Settings {
 	pub(super) watch: Duration,
 	/// How long a round is not tried again where there was too little memory for it.
 	pub(super) no_memory: Duration,
+	/// How far the chain's clock may be from this machine's: see [`Signed::new`].
+	pub(super) clock_margin: Duration,
 }
 
 impl Default for Settings {
@@ -64,6 +70,7 @@ impl Default for Settings {
 			patience: Patience::default(),
 			watch: WATCH_INTERVAL,
 			no_memory: NO_MEMORY_PAUSE,
+			clock_margin: CLOCK_MARGIN,
 		}
 	}
 }
@@ -76,6 +83,8 @@ pub(super) enum Shown {
 	Memory(Arc<Held>),
 	/// Nothing: the answer was made up.
 	Planted(Arc<PlantedRound>),
+	/// Nothing: the way to verifiers is measured.
+	Network(Arc<Network>),
 }
 
 /// A finished round.
@@ -89,7 +98,7 @@ impl Done {
 	/// Whether its commitment can still be opened.
 	pub(super) fn is_kept(&self) -> bool {
 		match &self.shown {
-			Shown::Lanes(_) | Shown::Planted(_) => true,
+			Shown::Lanes(_) | Shown::Planted(_) | Shown::Network(_) => true,
 			Shown::Memory(held) => held.is_kept(),
 		}
 	}
@@ -131,8 +140,8 @@ impl Runner {
 			chain,
 			device,
 			plants: Plants::new(store.clone(), device, planted_share_ppm),
+			signed: Signed::new(store, settings.clock_margin),
 			settings,
-			signed: Signed::new(store),
 			key,
 			genesis,
 			meter: Meter::new(collector),
@@ -156,20 +165,21 @@ impl Runner {
 		}
 	}
 
-	/// Runs a round when those before it are done. `stop` ends it.
+	/// Runs a round, which the chain opened at `opened_at`, when those before it are done. `stop` ends it.
 	pub(super) async fn run(
 		self: Arc<Self>,
 		task: ChallengeTask,
+		opened_at: Moment,
 		stop: Arc<AtomicBool>,
 	) -> Result<Arc<Done>, ChallengeFault> {
 		self.in_flight.fetch_add(1, Ordering::SeqCst);
 		let result = async {
 			let _turn = self.turn.acquire().await.map_err(|_| ChallengeFault::Stopped)?;
-			if let Some(done) = self.planted(&task, &stop).await? {
+			if let Some(done) = self.planted(&task, opened_at, &stop).await? {
 				return Ok(done);
 			}
 			let runner = self.clone();
-			blocking(move || runner.run_blocking(task, &stop)).await
+			blocking(move || runner.run_blocking(task, opened_at, &stop)).await
 		}
 		.await;
 		if let Ok(Shown::Memory(held)) = result.as_ref().map(|done| &done.shown) {
@@ -192,8 +202,12 @@ impl Runner {
 	async fn planted(
 		self: &Arc<Self>,
 		task: &ChallengeTask,
+		opened_at: Moment,
 		stop: &AtomicBool,
 	) -> Result<Option<Arc<Done>>, ChallengeFault> {
+		if !task.work.kind().is_computed() {
+			return Ok(None);
+		}
 		let began = Instant::now();
 		let in_time = || {
 			let is_stopped = stop.load(Ordering::SeqCst) || self.stop.load(Ordering::SeqCst);
@@ -206,7 +220,7 @@ impl Runner {
 		// An answer that nobody gets would use it up, too.
 		in_time()?;
 		let (runner, of) = (self.clone(), *task);
-		let signed = blocking(move || runner.signed.root(&of)).await?;
+		let signed = blocking(move || runner.signed.root(&of, opened_at)).await?;
 		let planted = self.plants.answer(self.chain.as_ref(), task, signed).await?;
 		let Some(planted) = planted else { return Ok(None) };
 		loop {
@@ -219,7 +233,7 @@ impl Runner {
 		}
 		let round = PlantedRound::new(planted, self.settings.patience);
 		let (runner, shown) = (self.clone(), Shown::Planted(Arc::new(round)));
-		let sign = move || runner.sign(&of, planted.root, shown, planted.power());
+		let sign = move || runner.sign(&of, opened_at, planted.root, shown, planted.power());
 		let done = blocking(sign).await?;
 		tracing::info!(round = task.round.0, "challenge answered with what was planted");
 		Ok(Some(done))
@@ -228,6 +242,7 @@ impl Runner {
 	fn run_blocking(
 		&self,
 		task: ChallengeTask,
+		opened_at: Moment,
 		stop: &AtomicBool,
 	) -> Result<Arc<Done>, ChallengeFault> {
 		let began = Instant::now();
@@ -238,18 +253,24 @@ impl Runner {
 		if expired() {
 			return Err(ChallengeFault::Stopped);
 		}
-		// This round may need the memory of an earlier one, and a walk over it would slow this one down.
-		self.free();
+		if task.work.kind().is_computed() {
+			// This round may need the memory of an earlier one, and a walk over it would slow this one down.
+			self.free();
+		}
 		let (root, shown, power) = match &task.work {
 			Work::Cpu(_) => self.run_lanes(&task, &expired)?,
 			Work::Memory(memory) => self.fill_memory(&task, memory, &expired)?,
+			Work::Network(network) => {
+				let shown = Shown::Network(Arc::new(Network::new(&task, network)));
+				(commit_root(&task), shown, self.meter.present()?)
+			},
 		};
 		// It may have ended between two looks.
 		if expired() {
 			return Err(ChallengeFault::Stopped);
 		}
 		let took = began.elapsed();
-		let done = self.sign(&task, root, shown, power)?;
+		let done = self.sign(&task, opened_at, root, shown, power)?;
 		if let Shown::Memory(held) = &done.shown {
 			self.hold(held.clone());
 		}
@@ -265,18 +286,27 @@ impl Runner {
 		Ok(done)
 	}
 
-	/// Signs what came of a round, unless another root was signed for it. Waits for the disk.
+	/// Signs what came of a round, unless another root was signed for it. Waits for the disk, but where
+	/// there is one root only that it can be.
 	fn sign(
 		&self,
 		task: &ChallengeTask,
+		opened_at: Moment,
 		root: H256,
 		shown: Shown,
 		power: PowerReading,
 	) -> Result<Arc<Done>, ChallengeFault> {
-		self.signed.note(task, root, clock::now())?;
+		if task.work.kind().is_computed() {
+			self.signed.note(task, opened_at, root, clock::now())?;
+		}
 		let commit = ChallengeCommit { task: task_hash(task), root, power };
 		let signature = self.key.sign(Domain::ChallengeCommit, &self.genesis, self.device, &commit);
 		Ok(Arc::new(Done { shown, commit, signature }))
+	}
+
+	/// Signs an echo, which waits for nothing.
+	pub(super) fn sign_echo(&self, echo: &Echo) -> ed25519::Signature {
+		self.key.sign(Domain::Echo, &self.genesis, self.device, echo)
 	}
 
 	fn run_lanes(

@@ -6,7 +6,7 @@ use crate::{
 	testing::{peer, FakeChain, GENESIS},
 };
 use armature_primitives::{
-	challenge::{CpuChallenge, MemoryChallenge, Work},
+	challenge::{CpuChallenge, MemoryChallenge, NetworkChallenge, Work},
 	RoundId,
 };
 use armature_verifier::challenge::task_hash;
@@ -18,6 +18,7 @@ use std::{
 
 mod lanes;
 mod memory;
+mod network;
 mod planted;
 
 const DEVICE: DeviceId = DeviceId(7);
@@ -42,6 +43,9 @@ fn lanes(segments: u32, steps_per_segment: u32) -> Work {
 
 const MEMORY: MemoryChallenge = MemoryChallenge { lanes: 2, blocks: 40, segments: 6, reads: 5 };
 
+const NETWORK: NetworkChallenge =
+	NetworkChallenge { echoes: 2, lead_millis: 500, transfer_millis: 100, transfer_kib: 3 };
+
 /// As long as it is filled, no test waits for it.
 const MUCH_MEMORY: MemoryChallenge =
 	MemoryChallenge { lanes: 1, blocks: 1 << 20, segments: 6, reads: 5 };
@@ -56,6 +60,7 @@ fn settings() -> Settings {
 		patience: Patience { walk: LONG, opening: LONG, asking: LONG },
 		watch: LONG,
 		no_memory: Duration::ZERO,
+		clock_margin: Duration::ZERO,
 	}
 }
 
@@ -106,13 +111,16 @@ async fn until(what: &str, mut is_true: impl FnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_that_the_chain_does_not_confirm_should_be_refused() {
-	for work in [lanes(20, 16), Work::Memory(MEMORY)] {
+	for work in [lanes(20, 16), Work::Memory(MEMORY), Work::Network(NETWORK)] {
 		let known = task(1, work);
 		let (challenges, chain) = challenges(&[known]);
 		let more = match work {
 			Work::Cpu(cpu) => Work::Cpu(CpuChallenge { segments: cpu.segments + 1, ..cpu }),
 			Work::Memory(memory) => {
 				Work::Memory(MemoryChallenge { blocks: memory.blocks + 1, ..memory })
+			},
+			Work::Network(network) => {
+				Work::Network(NetworkChallenge { echoes: network.echoes + 1, ..network })
 			},
 		};
 		let more = ChallengeTask { work: more, ..known };
@@ -140,6 +148,8 @@ async fn work_out_of_bounds_should_be_refused_even_when_the_chain_has_it() {
 		Work::Memory(MemoryChallenge { lanes: u16::MAX, ..MEMORY }),
 		Work::Memory(MemoryChallenge { segments: u32::MAX, ..MEMORY }),
 		Work::Memory(MemoryChallenge { reads: 0, ..MEMORY }),
+		Work::Network(NetworkChallenge { echoes: 0, ..NETWORK }),
+		Work::Network(NetworkChallenge { transfer_kib: u32::MAX, ..NETWORK }),
 	] {
 		let task = task(1, work);
 		let (challenges, _) = challenges(&[task]);
@@ -271,7 +281,8 @@ async fn a_task_should_never_be_answered_with_two_roots() {
 		let other = ChallengeTask { seed: H256([8; 32]), ..task };
 		chain.edit(|chain| chain.rounds = vec![other]);
 		let signed = &challenges.runner.signed;
-		signed.note(&other, H256([1; 32]), clock::now()).expect("the first root");
+		let (root, now) = (H256([1; 32]), clock::now());
+		signed.note(&other, now, root, now).expect("the first root");
 		for _ in 0..2 {
 			let refused = challenges.answer(other).await;
 			assert!(matches!(refused, Err(ChallengeFault::OtherRoot)), "{refused:?}");
@@ -284,7 +295,7 @@ async fn a_task_should_never_be_answered_with_two_roots() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_should_be_run_while_it_is_not_known_what_was_signed() {
+async fn nothing_should_be_run_where_it_is_not_known_what_was_signed() {
 	let dir = tempfile::tempdir().expect("a directory");
 	let path = dir.path().join("db");
 	let store = Store::open(&path, &GENESIS, DEVICE).expect("opens");
@@ -297,11 +308,32 @@ async fn nothing_should_be_run_while_it_is_not_known_what_was_signed() {
 	write.commit().expect("written");
 	drop(store);
 	let chain = Arc::new(FakeChain::default());
+	let opened_at = clock::now();
+	let settings = || Settings { clock_margin: LONG, ..settings() };
 	for work in [lanes(20, 16), Work::Memory(MEMORY)] {
 		let task = task(1, work);
-		chain.edit(|chain| chain.rounds = vec![task]);
+		chain.edit(|chain| {
+			chain.rounds = vec![task];
+			chain.opened_at = opened_at;
+		});
 		let challenges = planting(&chain, settings(), &path, 1_000_000);
 		let refused = challenges.answer(task).await;
 		assert!(matches!(refused, Err(ChallengeFault::SignedLost)), "{refused:?}");
+		// A restart does not mend that.
+		drop(challenges);
+		let challenges = planting(&chain, settings(), &path, 0);
+		let refused = challenges.answer(task).await;
+		assert!(matches!(refused, Err(ChallengeFault::SignedLost)), "{refused:?}");
+		// A round that opens later is answered.
+		chain.edit(|chain| chain.opened_at = opened_at + 2 * 3_600_000);
+		challenges.answer(task).await.expect("answered");
 	}
+	// Of what is measured there is one root only.
+	let task = task(3, Work::Network(NETWORK));
+	chain.edit(|chain| {
+		chain.rounds = vec![task];
+		chain.opened_at = 0;
+	});
+	let challenges = planting(&chain, settings(), &path, 1_000_000);
+	challenges.answer(task).await.expect("answered");
 }

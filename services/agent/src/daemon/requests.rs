@@ -10,8 +10,9 @@ use armature_verifier::challenge::task_hash;
 use std::sync::Arc;
 use tokio::{sync::mpsc, task::JoinSet};
 
-/// Requests of peers that are worked on at once.
-const MAX_INBOUND: usize = 32;
+/// Requests of peers that are worked on at once: a committee of five moves sixteen chunks each, of
+/// 240 KiB at most.
+const MAX_INBOUND: usize = 128;
 
 impl Agent {
 	/// Answers requests until the agent stops.
@@ -104,6 +105,18 @@ impl Agent {
 			ControlRequest::OpenWalk { task, key, segments } => {
 				let answer = challenges.open_walk(peer, task, key, &segments).await;
 				("segments of a walk", task, answer.map(opened))
+			},
+			ControlRequest::Echo { task, nonce } => {
+				let answer = challenges.echo(peer, task, nonce).await;
+				("an echo", task, answer.map(|signature| ControlResponse::Echoed { signature }))
+			},
+			ControlRequest::Fetch { task, key, number, len } => {
+				let answer = challenges.fetch(peer, task, key, number, len).await;
+				("data", task, answer.map(|data| ControlResponse::Data { data }))
+			},
+			ControlRequest::Deliver { task, key, number, data } => {
+				let answer = challenges.deliver(peer, task, key, number, &data).await;
+				("a delivery", task, answer.map(|receipt| ControlResponse::Received { receipt }))
 			},
 			_ => return reply.refuse(Refusal::NotAssigned),
 		};

@@ -581,10 +581,23 @@ async fn refused_leaves_should_be_given_up_after_some_attempts() {
 
 #[test]
 fn refused_requests_should_count_as_settled_where_they_are() {
-	let refused = |text: &str| is_done(Err(ChainError::Rejected(text.into())));
+	let refused = |reason: &str| {
+		let text = format!("Challenges.request_challenge was refused: {reason}");
+		is_done(Err(ChainError::Rejected(text)))
+	};
 	assert!(matches!(is_done(Ok(())), Ok(true)));
-	assert!(matches!(refused("Challenges.CoolingDown: Too early."), Ok(false)));
-	assert!(matches!(refused("Challenges.NotOperator: No."), Err(ChainError::Rejected(_))));
+	for name in ["AlreadyRequested", "RoundOpen", "ScoreValid", "CoolingDown", "Resting"] {
+		assert!(matches!(refused(&format!("Challenges.{name}: Why.")), Ok(false)), "{name}");
+	}
+	for reason in [
+		"Challenges.NotOperator: No.",
+		"Challenges.NotOperator: No Challenges.Resting: either.",
+		"Challenges.RestingNot: No.",
+		"Devices.Resting: No.",
+		"Resting",
+	] {
+		assert!(matches!(refused(reason), Err(ChainError::Rejected(_))), "{reason}");
+	}
 	let away = is_done(Err(ChainError::Unavailable("Resting".into())));
 	assert!(matches!(away, Err(ChainError::Unavailable(_))));
 }

@@ -24,10 +24,12 @@ pub(super) struct Plant {
 	pub(super) used: Option<Used>,
 }
 
-/// The round that a made-up answer was used for, and how.
+/// The task that a made-up answer was used for, and how.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
 pub(super) struct Used {
 	pub(super) round: RoundId,
+	/// Hash of its task. The round may come back with another one, when its block is replaced.
+	pub(super) task: H256,
 	/// After it nobody judges the round.
 	pub(super) deadline: Moment,
 	/// What the answer looks like.

@@ -1,6 +1,7 @@
 //! What it means that the chain refuses to have a planted answer shown.
 
 use armature_primitives::Moment;
+use armature_sdk::refused_error;
 
 /// The first pause before it is tried again, in milliseconds; each further one is twice as long.
 const FIRST_PAUSE: u64 = 60_000;
@@ -11,24 +12,16 @@ const LONGEST_PAUSE: u64 = 30 * 60_000;
 /// How long it is tried.
 const PATIENCE: u64 = 24 * 3_600_000;
 
-/// Errors with which it can never be shown.
-const FINAL: [&str; 9] = [
-	"RoundNotFound",
-	"DisputeWindowOver",
-	"NothingPlanted",
-	"PlantedTooLate",
-	"OtherAnswerPlanted",
-	"OtherAnswerGiven",
-	"FraudKnown",
-	"NotEnrolled",
-	"UnknownDevice",
-];
+/// The pallet that shows them.
+const PALLET: &str = "Challenges";
 
 /// What a refusal says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Refusal {
 	/// The chain does not know the round: nobody judged it, or its block is not there now.
 	NoRound,
+	/// The account that signs the agent's calls may not act for the device.
+	NotOperator,
 	/// It can never be shown.
 	Final,
 	/// It can be shown once something else has changed: the account has no money for fees, perhaps.
@@ -38,15 +31,14 @@ pub(super) enum Refusal {
 impl Refusal {
 	/// By the name of the error, as the SDK writes it into the text.
 	pub(super) fn from_text(text: &str) -> Self {
-		let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
-		let names = words.find_map(|word| {
-			let name = word.strip_prefix("Challenges.")?;
-			FINAL.contains(&name).then_some(name)
-		});
-		match names {
+		match refused_error(text, PALLET) {
 			Some("RoundNotFound") => Self::NoRound,
-			Some(_) => Self::Final,
-			None => Self::Later,
+			Some("NotOperator") => Self::NotOperator,
+			Some(
+				"DisputeWindowOver" | "NothingPlanted" | "PlantedTooLate" | "OtherAnswerPlanted"
+				| "OtherAnswerGiven" | "FraudKnown" | "NotEnrolled" | "UnknownDevice",
+			) => Self::Final,
+			_ => Self::Later,
 		}
 	}
 }
@@ -94,20 +86,31 @@ mod tests {
 			Refusal::from_text(&text)
 		};
 		assert_eq!(of("Challenges.RoundNotFound: Why."), Refusal::NoRound);
-		for name in FINAL.into_iter().filter(|name| *name != "RoundNotFound") {
+		assert_eq!(of("Challenges.NotOperator: Why."), Refusal::NotOperator);
+		for name in [
+			"DisputeWindowOver",
+			"NothingPlanted",
+			"PlantedTooLate",
+			"OtherAnswerPlanted",
+			"OtherAnswerGiven",
+			"FraudKnown",
+			"NotEnrolled",
+			"UnknownDevice",
+		] {
 			assert_eq!(of(&format!("Challenges.{name}: Why.")), Refusal::Final, "{name}");
 		}
 		for other in [
 			"Challenges.RoundOpen: The round is open.",
 			"Challenges.PlantedTooOften: Why.",
-			"Challenges.NotOperator: Why.",
 			"Challenges.FraudKnownToNobody: Why.",
 			"Others.NothingPlanted: Why.",
 			"Token error: FundsUnavailable",
 			"Challenges.RoundOpen: not one of NotEnrolled",
+			"Challenges.RoundOpen: not Challenges.NotEnrolled: Why.",
 		] {
 			assert_eq!(of(other), Refusal::Later, "{other}");
 		}
+		assert_eq!(Refusal::from_text("Challenges.NotEnrolled: Why."), Refusal::Later);
 	}
 
 	#[test]

@@ -33,7 +33,7 @@ pub(in crate::challenge) struct Planted {
 }
 
 impl Planted {
-	/// What was planted, in the round that it was used for.
+	/// What was planted, as the answer to the task that it was used for.
 	pub(super) fn new(plant: &Plant, used: &Used, kind: WorkKind) -> Self {
 		Self { kind, root: plant.root, salt: plant.salt, likeness: used.likeness }
 	}

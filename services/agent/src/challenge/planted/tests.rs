@@ -78,7 +78,7 @@ impl Bed {
 			may_show_from: 0,
 			opened_in: None,
 			lead_blocks: LEAD,
-			performance: Performance { cpu: Some(CPU), memory: Some(SHOWN) },
+			performance: Performance { cpu: Some(CPU), memory: Some(SHOWN), network: None },
 			now: PLANTED_AT,
 		};
 		chain.edit(|chain| chain.planted = Some(view));
@@ -157,7 +157,15 @@ impl Bed {
 	}
 }
 
-fn rejected(text: &str) -> Option<ChainError> {
+/// A refusal by the pallet.
+fn rejected(error: &str) -> Option<ChainError> {
+	let text = format!("Challenges.show_planted was refused: Challenges.{error}");
+	Some(ChainError::Rejected(text))
+}
+
+/// A refusal before any pallet is asked.
+fn penniless() -> Option<ChainError> {
+	let text = "Challenges.show_planted was refused: Token error: FundsUnavailable";
 	Some(ChainError::Rejected(text.into()))
 }
 
@@ -201,7 +209,7 @@ async fn an_answer_should_be_announced_once_and_again_where_it_is_gone() {
 	assert_eq!(bed.announced(), own);
 	// A refusal is told, for it costs a fee each time.
 	bed.view(|view| view.announced = None);
-	bed.refuse(rejected("Challenges.NotOperator"));
+	bed.refuse(rejected("NotOperator: No."));
 	let refused = bed.tend(0).await;
 	assert!(matches!(refused, Err(PlantedError::Chain(ChainError::Rejected(_)))));
 }
@@ -225,7 +233,8 @@ async fn what_is_used_should_be_on_disk_when_it_is_answered() {
 	let round = task(2, WORK);
 	let planted = bed.answer(&round).await.expect("planted");
 	let stored = bed.stored().expect("stored");
-	assert_eq!(stored.used.map(|used| used.round), Some(RoundId(2)));
+	let used = stored.used.map(|used| (used.task, used.round, used.deadline));
+	assert_eq!(used, Some((task_hash(&round), RoundId(2), round.deadline)));
 	assert_eq!((planted.root, planted.kind), (stored.root, WorkKind::Cpu));
 	// It looks like the earlier one.
 	assert!(planted.after().abs_diff(TOOK) <= TOOK / 100, "{planted:?}");
@@ -244,13 +253,22 @@ async fn what_is_used_should_be_on_disk_when_it_is_answered() {
 }
 
 #[tokio::test]
-async fn another_task_of_a_round_should_get_the_same_answer() {
-	let (bed, deadline) = Bed::used().await;
-	let root = bed.stored().expect("stored").root;
-	let replaced = ChallengeTask { deadline: deadline + 5_000, ..task(2, MEMORY) };
-	let planted = bed.answer(&replaced).await.expect("planted");
-	assert_eq!((planted.root, planted.kind), (root, WorkKind::Memory));
-	assert_eq!(bed.answer(&task(2, WORK)).await.map(|planted| planted.root), Some(root));
+async fn another_task_of_a_round_should_be_answered_with_work() {
+	let bed = Bed::ready(1_000_000).await;
+	let round = task(2, WORK);
+	let planted = bed.answer(&round).await.expect("planted");
+	let stored = bed.stored();
+	// After a fork, which may have taken the announcement away.
+	let seed = ChallengeTask { seed: H256([8; 32]), ..round };
+	let work = ChallengeTask { work: MEMORY, ..round };
+	let deadline = ChallengeTask { deadline: round.deadline + 1, ..round };
+	for replaced in [seed, work, deadline] {
+		assert_eq!(bed.answer(&replaced).await, None);
+		assert_eq!(bed.answer_again(&replaced, Some(planted.root)).await, None);
+	}
+	// The fork is gone.
+	assert_eq!(bed.stored(), stored);
+	assert_eq!(bed.answer(&round).await, Some(planted));
 }
 
 #[tokio::test]
@@ -301,12 +319,11 @@ async fn only_what_may_be_shown_by_then_should_be_used() {
 #[tokio::test]
 async fn a_device_should_have_a_score_of_the_kind_to_come_back() {
 	assert!(!is_used(|view| view.performance = Performance::default()).await);
-	for (work, performance, has_it) in [
-		(WORK, Performance { cpu: Some(CPU), memory: None }, true),
-		(MEMORY, Performance { cpu: Some(CPU), memory: None }, false),
-		(WORK, Performance { cpu: None, memory: Some(SHOWN) }, false),
-		(MEMORY, Performance { cpu: None, memory: Some(SHOWN) }, true),
-	] {
+	let lanes = Performance { cpu: Some(CPU), ..Performance::default() };
+	let memory = Performance { memory: Some(SHOWN), ..Performance::default() };
+	for (work, performance, has_it) in
+		[(WORK, lanes, true), (MEMORY, lanes, false), (WORK, memory, false), (MEMORY, memory, true)]
+	{
 		assert_eq!(is_used_for(work, |view| view.performance = performance).await, has_it);
 	}
 }
@@ -411,15 +428,15 @@ async fn what_cannot_be_shown_for_now_should_be_shown_later() {
 	let bed = bed.restart(1_000_000);
 	assert!(bed.is_used().await);
 	bed.chain.edit(|chain| chain.down = true);
-	assert!(bed.tend(0).await.is_err());
+	let failed = bed.tend(0).await;
+	assert!(matches!(failed, Err(PlantedError::Chain(ChainError::Unavailable(_)))));
 	bed.chain.edit(|chain| chain.down = false);
 	// At once where the chain was only away; after a pause where it refused.
 	let mut now = 1;
-	for (reason, pause) in [
-		("Challenges.RoundOpen: The round has not ended.", 60_000),
-		("Token error: FundsUnavailable", 120_000),
-	] {
-		bed.refuse(rejected(reason));
+	for (refusal, pause) in
+		[(rejected("RoundOpen: The round has not ended."), 60_000), (penniless(), 120_000)]
+	{
+		bed.refuse(refusal);
 		bed.tend(now).await.expect("later");
 		bed.refuse(None);
 		bed.tend(now + pause - 1).await.expect("too early");
@@ -434,7 +451,7 @@ async fn what_cannot_be_shown_for_now_should_be_shown_later() {
 
 #[tokio::test]
 async fn what_can_never_be_shown_should_be_given_up() {
-	for reason in ["Challenges.RoundNotFound: None.", "Challenges.DisputeWindowOver: Late."] {
+	for reason in ["RoundNotFound: None.", "DisputeWindowOver: Late.", "NotOperator: No."] {
 		let (bed, deadline) = Bed::used().await;
 		bed.refuse(rejected(reason));
 		bed.tend(deadline + 1).await.expect("given up");
@@ -451,7 +468,7 @@ async fn what_can_never_be_shown_should_be_given_up() {
 #[tokio::test]
 async fn a_round_that_the_chain_does_not_know_may_come_back_until_its_deadline() {
 	let (bed, deadline) = Bed::used().await;
-	bed.refuse(rejected("Challenges.RoundNotFound: None."));
+	bed.refuse(rejected("RoundNotFound: None."));
 	bed.tend(deadline).await.expect("later");
 	assert!(bed.is_used().await);
 	bed.tend(deadline + 60_000).await.expect("given up");
@@ -462,7 +479,7 @@ async fn a_round_that_the_chain_does_not_know_may_come_back_until_its_deadline()
 async fn what_is_refused_for_a_day_should_be_given_up() {
 	let (bed, _) = Bed::used().await;
 	let day = 24 * 3_600_000;
-	bed.refuse(rejected("Token error: FundsUnavailable"));
+	bed.refuse(penniless());
 	for now in [1, day] {
 		bed.tend(now).await.expect("later");
 		assert!(bed.is_used().await, "{now}");

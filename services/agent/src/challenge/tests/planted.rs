@@ -15,7 +15,7 @@ use armature_verifier::{
 
 const NOW: u64 = 10_000_000;
 
-/// A score with both parts.
+/// A score with both parts that answers are planted for.
 fn performance() -> Performance {
 	let cpu = CpuScore { steps_per_second_per_lane: 1, lanes: 3, measured_at: 1 };
 	let memory = MemoryScore {
@@ -25,7 +25,7 @@ fn performance() -> Performance {
 		read_nanos: 1,
 		measured_at: 1,
 	};
-	Performance { cpu: Some(cpu), memory: Some(memory) }
+	Performance { cpu: Some(cpu), memory: Some(memory), network: None }
 }
 
 /// A device whose every round would be answered with what it has planted.
@@ -229,20 +229,20 @@ async fn a_planted_answer_should_stay_the_same_after_a_restart() {
 	let planting = planting.restart();
 	// A second root would cost a part of the device's bond.
 	assert_eq!(planting.challenges.answer(round).await.expect("answered"), answer);
-	// The block of the round was replaced.
+	// The block of the round was replaced: another task is answered with work. So is another round.
 	let replaced = ChallengeTask { seed: H256([8; 32]), ..round };
-	planting.chain.edit(|chain| chain.rounds = vec![replaced]);
-	let (commit, _) = planting.challenges.answer(replaced).await.expect("answered");
-	assert_eq!(commit.root, answer.0.root);
-	assert_eq!(commit.task, task_hash(&replaced));
-	// Another round is answered with work.
-	let other = task(3, lanes(20, 16));
-	planting.chain.edit(|chain| chain.rounds = vec![other]);
-	let (commit, _) = planting.challenges.answer(other).await.expect("answered");
-	assert_ne!(commit.root, answer.0.root);
-	let hash = task_hash(&other);
-	let bytes = planting.challenges.open(peer(1), hash, &[(0, 0)]).await.expect("opened");
-	assert_eq!(decoded::<SegmentOpening>(&bytes).len(), 1);
+	for other in [replaced, task(3, lanes(20, 16))] {
+		planting.chain.edit(|chain| chain.rounds = vec![other]);
+		let (commit, _) = planting.challenges.answer(other).await.expect("answered");
+		assert_ne!(commit.root, answer.0.root);
+		let hash = task_hash(&other);
+		assert_eq!(commit.task, hash);
+		let bytes = planting.challenges.open(peer(1), hash, &[(0, 0)]).await.expect("opened");
+		assert_eq!(decoded::<SegmentOpening>(&bytes).len(), 1);
+	}
+	// The first block is there again after all.
+	planting.chain.edit(|chain| chain.rounds = vec![round]);
+	assert_eq!(planting.challenges.answer(round).await.expect("answered"), answer);
 }
 
 #[tokio::test(flavor = "multi_thread")]

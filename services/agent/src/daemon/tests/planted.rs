@@ -39,7 +39,7 @@ async fn an_agent_should_announce_use_and_show_a_planted_answer() {
 			may_show_from: 0,
 			opened_in: Some(PLANTED_IN),
 			lead_blocks: 64,
-			performance: Performance { cpu: Some(cpu), memory: None },
+			performance: Performance { cpu: Some(cpu), ..Performance::default() },
 			now,
 		});
 	});
