@@ -73,6 +73,10 @@ pub trait ChainView: Send + Sync {
 	/// The account that signs, which seals name.
 	fn account(&self) -> AccountId32;
 
+	/// The address that devices are told to find this verifier at; `None` where it is not registered, or
+	/// takes no more rounds.
+	async fn own_address(&self) -> Result<Option<String>, ChainError>;
+
 	/// The key of a device; `None` when no such device is registered.
 	async fn device_key(&self, id: DeviceId) -> Result<Option<ed25519::Public>, ChainError>;
 
@@ -90,7 +94,8 @@ pub trait ChainView: Send + Sync {
 
 	/// Proves that the device of a round is a fraud. [`ChainError::Rejected`] also where the chain finds
 	/// that it is none, which costs the bond of the proof; the text names the error as
-	/// `Challenges.FraudKnown` and, for that, `Challenges.FraudRefuted`.
+	/// `Challenges.prove_fraud was refused: Challenges.FraudKnown: why` and, for that,
+	/// `Challenges.FraudRefuted`.
 	async fn prove_fraud(&self, round: RoundId, proof: &FraudProof) -> Result<(), ChainError>;
 
 	/// The disputes that wait for this verifier's report.

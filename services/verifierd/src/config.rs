@@ -67,6 +67,9 @@ pub struct NetworkConfig {
 	pub request_timeout_millis: u64,
 	/// Peers that say no hello for this long are disconnected.
 	pub idle_peer_millis: u64,
+	/// How long the chain may send devices to another node after the start, which whoever starts this one
+	/// may be about to change, before it ends.
+	pub registration_millis: u64,
 	/// How far a device's clock may be from ours when it says hello.
 	pub clock_skew_millis: u64,
 }
@@ -97,6 +100,9 @@ pub struct ChallengeConfig {
 	pub opening_millis: u64,
 	/// Openings are checked for so many rounds at once.
 	pub max_checks: usize,
+	/// Devices that data is moved from and to at once. Their connections are shared out among them: with
+	/// more than this machine's can carry, devices look slow. A round beyond that gets no verdict.
+	pub max_transfers: usize,
 	/// A round is judged this long before its deadline at the latest, so that the seal of its verdict
 	/// arrives.
 	pub posting_margin_millis: u64,
@@ -163,6 +169,7 @@ impl Default for NetworkConfig {
 			request_burst: 20,
 			request_timeout_millis: 600_000,
 			idle_peer_millis: 300_000,
+			registration_millis: 60_000,
 			clock_skew_millis: 5_000,
 		}
 	}
@@ -177,6 +184,7 @@ impl Default for ChallengeConfig {
 			max_concurrent: 256,
 			opening_millis: 60_000,
 			max_checks: 1,
+			max_transfers: 64,
 			posting_margin_millis: 15_000,
 			batch: 16,
 			min_window_millis: 5_000,
@@ -267,6 +275,7 @@ impl Config {
 		check(challenges.opening_millis > 0, "challenges.opening_millis", "is 0")?;
 		check(challenges.max_concurrent > 0, "challenges.max_concurrent", "is 0")?;
 		check(challenges.max_checks > 0, "challenges.max_checks", "is 0")?;
+		check(challenges.max_transfers > 0, "challenges.max_transfers", "is 0")?;
 		let is_batch = (1..=MAX_BATCH).contains(&challenges.batch);
 		check(is_batch, "challenges.batch", "is not from 1 to 32")?;
 		check(
@@ -332,6 +341,8 @@ mod tests {
 			assert_eq!([0, 1, most, most + 1].map(found), [Some(name), None, None, Some(name)]);
 		}
 		assert_eq!(named(|config| config.opening_millis = 0), Some("challenges.opening_millis"));
+		assert_eq!(named(|config| config.max_transfers = 0), Some("challenges.max_transfers"));
+		assert_eq!(named(|config| config.max_transfers = 1), None);
 		let changes: [fn(&mut ChallengeConfig); 2] =
 			[|config| config.batch = 0, |config| config.batch = 33];
 		for change in changes {

@@ -2,7 +2,7 @@
 
 use crate::journal::JournalError;
 use armature_metrics::MetricsError;
-use armature_p2p::{IdentityError, P2pError};
+use armature_p2p::{IdentityError, P2pError, PeerId};
 use armature_sandbox::SandboxError;
 use std::path::PathBuf;
 
@@ -53,6 +53,20 @@ pub enum Error {
 	/// Metrics cannot be served.
 	#[error("serving metrics")]
 	Metrics(#[from] MetricsError),
+	/// Devices look for this verifier at another node.
+	#[error(
+		"the chain tells devices to find this verifier at {address}, which is the peer {registered}, and \
+		 this node is the peer {own}: run `armature verifier register --address ADDRESS/p2p/{own}`, or \
+		 use the identity file of {registered}"
+	)]
+	OtherPeer {
+		/// The address that is registered.
+		address: String,
+		/// The peer that it ends in.
+		registered: String,
+		/// This node.
+		own: PeerId,
+	},
 	/// The start was interrupted.
 	#[error("opening the journal was interrupted")]
 	Interrupted(#[source] tokio::task::JoinError),

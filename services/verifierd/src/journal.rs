@@ -23,16 +23,18 @@ use tokio::sync::watch;
 const SEEN: TableDefinition<&[u8; 32], u64> = TableDefinition::new("task_first_sights");
 
 /// Hash of a task to SCALE of `Decision<Sealed>`.
-const VERDICTS: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("task_verdicts");
+pub(crate) const VERDICTS: TableDefinition<&[u8; 32], &[u8]> =
+	TableDefinition::new("task_verdicts");
 
 /// Hash of a task to the moment when the chain last answered to the reveal of its verdict.
-const REVEALED: TableDefinition<&[u8; 32], u64> = TableDefinition::new("task_reveals");
+pub(crate) const REVEALED: TableDefinition<&[u8; 32], u64> = TableDefinition::new("task_reveals");
 
 /// Hash of a task to the moment of its decision, its round and SCALE of [`Evidence`].
-const EVIDENCE: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("task_evidence");
+pub(crate) const EVIDENCE: TableDefinition<&[u8; 32], &[u8]> =
+	TableDefinition::new("task_evidence");
 
 /// Hash of a task to its round and SCALE of a `FraudProof` that is still to be proved.
-const PROOFS: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("task_proofs");
+pub(crate) const PROOFS: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("task_proofs");
 
 /// Lease to SCALE of `Decision<RunReport>`.
 const REPORTS: TableDefinition<u64, &[u8]> = TableDefinition::new("reports");
@@ -42,7 +44,7 @@ const REPORTS: TableDefinition<u64, &[u8]> = TableDefinition::new("reports");
 #[error("journal: {0}")]
 pub struct JournalError(String);
 
-fn failed(error: impl std::fmt::Display) -> JournalError {
+pub(crate) fn failed(error: impl std::fmt::Display) -> JournalError {
 	JournalError(error.to_string())
 }
 
@@ -79,7 +81,8 @@ pub(crate) struct Evidence {
 	/// Its first commitment.
 	pub(crate) signed: SignedCommit,
 	/// As they came, whatever they are; empty if none came. Of a memory round always empty: 400 kB and
-	/// more each would fill the disk, and a block that is wrong is in its proof.
+	/// more each would fill the disk, and a block that is wrong is in its proof. Of a network round nothing
+	/// is opened.
 	pub(crate) openings: Vec<u8>,
 }
 
@@ -362,7 +365,7 @@ impl Journal {
 }
 
 /// A record of a table.
-fn record<T: Decode>(
+pub(crate) fn record<T: Decode>(
 	bytes: Option<AccessGuard<'_, &'static [u8]>>,
 ) -> Result<Option<T>, JournalError> {
 	let record = bytes.map(|bytes| T::decode_all(&mut bytes.value()));
@@ -383,7 +386,7 @@ fn was_kept_since(bytes: &[u8], since: Moment) -> bool {
 
 #[cfg(test)]
 impl Journal {
-	/// The evidence of a task, given by its hash. People read it, the service does not.
+	/// The evidence of a task, given by its hash. People read it ([`crate::evidence`]), the service does not.
 	pub(crate) fn evidence(&self, task: H256) -> Result<Option<Evidence>, JournalError> {
 		let read = self.database.begin_read().map_err(failed)?;
 		let table = read.open_table(EVIDENCE).map_err(failed)?;

@@ -6,7 +6,8 @@
 //! draw, from the operating system's randomness, which segments it wants opened, and re-runs them.
 //! Its own clock is the only one that counts. Of memory the device commits to what it has filled; then it
 //! walks over that from a place that the verifier draws, which is timed too, and blocks and segments of
-//! the walk are drawn.
+//! the walk are drawn. Of the way between them the verifier times signed echoes, and moves data when all
+//! others do.
 //!
 //! A verdict is posted twice: first its hash with a secret salt, and, once nobody of the committee can
 //! learn from it any more, the verdict itself. Where a segment or a block is wrong, or a device that had to
@@ -19,15 +20,19 @@
 //! Findings enter a journal before they are posted: a restart neither repeats nor forgets one. So does
 //! what devices signed and opened, which is kept as long as a fraud can be proved by it.
 //!
+//! A verifier that the chain tells devices to find at another node does not run: all of them would fail.
+//!
 //! Where the settings name an address on loopback, Prometheus finds there what was done.
 
 pub mod chain;
 mod config;
 mod disputes;
 mod error;
+pub mod evidence;
 mod journal;
 mod metrics;
 mod posting;
+mod registration;
 mod renewals;
 mod rounds;
 mod service;
@@ -37,6 +42,7 @@ pub use config::{
 	ChallengeConfig, Config, DisputeConfig, MetricsConfig, NetworkConfig, RenewalConfig,
 };
 pub use error::Error;
+pub use evidence::{read_evidence, EvidenceError, KeptRound};
 pub use journal::JournalError;
 pub use service::{run, Verifier};
 

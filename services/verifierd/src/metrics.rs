@@ -5,11 +5,12 @@ use armature_metrics::{exponential_buckets, Counter, Family, Gauge, Histogram, R
 use armature_primitives::challenge::{
 	Assignment, AssignmentPhase, ChallengeFailure, Verdict, WorkKind,
 };
+use armature_verifier::challenge::network::Direction;
 use std::time::Duration;
 
 type Label = (&'static str, &'static str);
 
-const KINDS: [WorkKind; 2] = [WorkKind::Cpu, WorkKind::Memory];
+const KINDS: [WorkKind; 3] = [WorkKind::Cpu, WorkKind::Memory, WorkKind::Network];
 
 const FAILURES: [ChallengeFailure; 6] = [
 	ChallengeFailure::NoAnswer,
@@ -44,6 +45,7 @@ pub(crate) struct Metrics {
 	round_seconds: Family<[Label; 1], Histogram>,
 	checks_seconds: Family<[Label; 1], Histogram>,
 	opening_bytes: Family<[Label; 1], Counter>,
+	moved_bytes: Family<[Label; 1], Counter>,
 	devices_connected: Gauge,
 	disputes_open: Gauge,
 	posts: Family<[Label; 2], Counter>,
@@ -71,6 +73,7 @@ impl Metrics {
 			round_seconds: Family::new_with_constructor(rounds),
 			checks_seconds: Family::new_with_constructor(checks),
 			opening_bytes: Family::default(),
+			moved_bytes: Family::default(),
 			devices_connected: Gauge::default(),
 			disputes_open: Gauge::default(),
 			posts: Family::default(),
@@ -93,6 +96,9 @@ impl Metrics {
 			drop(self.round_seconds.get_or_create(&[kind]));
 			drop(self.checks_seconds.get_or_create(&[kind]));
 			drop(self.opening_bytes.get_or_create(&[kind]));
+		}
+		for direction in [Direction::Up, Direction::Down] {
+			drop(self.moved_bytes.get_or_create(&[of_direction(direction)]));
 		}
 		for post in POSTS {
 			for outcome in ["ok", "rejected", "unavailable"] {
@@ -130,6 +136,12 @@ impl Metrics {
 			"Openings that devices sent",
 			Unit::Bytes,
 			self.opening_bytes.clone(),
+		);
+		registry.register_with_unit(
+			"moved",
+			"Data that was moved to measure connections, by direction as devices see it",
+			Unit::Bytes,
+			self.moved_bytes.clone(),
 		);
 		registry.register(
 			"devices_connected",
@@ -198,6 +210,11 @@ impl Metrics {
 		self.opening_bytes.get_or_create(&[of_kind(kind)]).inc_by(bytes);
 	}
 
+	/// So many bytes of data were moved.
+	pub(crate) fn moved(&self, direction: Direction, bytes: u64) {
+		self.moved_bytes.get_or_create(&[of_direction(direction)]).inc_by(bytes);
+	}
+
 	/// So many devices are connected.
 	pub(crate) fn devices(&self, count: usize) {
 		self.devices_connected.set(level(count));
@@ -227,8 +244,17 @@ fn of_kind(kind: WorkKind) -> Label {
 	let name = match kind {
 		WorkKind::Cpu => "cpu",
 		WorkKind::Memory => "memory",
+		WorkKind::Network => "network",
 	};
 	("kind", name)
+}
+
+fn of_direction(direction: Direction) -> Label {
+	let name = match direction {
+		Direction::Up => "up",
+		Direction::Down => "down",
+	};
+	("direction", name)
 }
 
 fn of_post(post: Post) -> Label {

@@ -10,6 +10,7 @@ use armature_primitives::{
 	challenge::{Assignment, AssignmentPhase},
 	Moment, RoundId, H256,
 };
+use armature_sdk::refused_error;
 use armature_verifier::challenge::task_hash;
 use std::{
 	collections::{HashMap, HashSet},
@@ -251,16 +252,10 @@ enum ProofRefusal {
 impl ProofRefusal {
 	/// By the name of the error, as the SDK writes it into the text.
 	fn from_text(error: &str) -> Self {
-		let names = |name: &str| {
-			let mut words = error.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
-			words.any(|word| word.strip_prefix("Challenges.") == Some(name))
-		};
-		if ["FraudKnown", "DisputeWindowOver", "FraudRefuted"].into_iter().any(names) {
-			Self::Final
-		} else if ["UnknownDevice", "RoundNotFound"].into_iter().any(names) {
-			Self::Missing
-		} else {
-			Self::Later
+		match refused_error(error, "Challenges") {
+			Some("FraudKnown" | "DisputeWindowOver" | "FraudRefuted") => Self::Final,
+			Some("UnknownDevice" | "RoundNotFound") => Self::Missing,
+			_ => Self::Later,
 		}
 	}
 }
@@ -392,15 +387,22 @@ mod tests {
 			"Others.FraudKnown: Why.",
 			"Token error: FundsUnavailable",
 			"Challenges.ProofOfOtherTask: not one of FraudKnown",
+			"Challenges.ProofOfOtherTask: see Challenges.FraudKnown: Why.",
 		] {
 			assert_eq!(of(other), ProofRefusal::Later, "{other}");
 		}
+		// Not said by the chain of the call.
+		let text = "Challenges.FraudKnown: Why.";
+		assert_eq!(ProofRefusal::from_text(text), ProofRefusal::Later);
 	}
 
 	#[test]
 	fn proofs_should_be_kept_until_the_chain_has_done_with_them() {
 		let (round, now) = (RoundId(1), Instant::now());
-		let refusal = |error: &str| Err(ChainError::Rejected(error.to_owned()));
+		let refusal = |error: &str| {
+			let text = format!("Challenges.prove_fraud was refused: {error}");
+			Err(ChainError::Rejected(text))
+		};
 		assert!(unproved(round, Ok(()), None, now).is_none());
 		assert!(unproved(round, refusal("Challenges.FraudKnown: It is."), None, now).is_none());
 		let away = Err(ChainError::Unavailable("away".into()));

@@ -1,12 +1,13 @@
 //! Judging one round.
 //!
 //! Whatever the kind of work, the device is told what to do, and its commitment, under one root, stops
-//! the clock. What it has to show after that is of the kind: see [`lanes`] and [`memory`].
+//! the clock. What it has to show after that is of the kind: see [`lanes`], [`memory`] and [`network`].
 //!
 //! A round waits for its device without taking anything from others. Only what a device opens takes one
 //! of `max_concurrent` places, until it is checked, and a device that is slow to send it has to give the
 //! place back after `opening_millis` and stand in line again. A walk over memory takes the place that its
-//! segments need before it begins: a device keeps it for seconds only.
+//! segments need before it begins: a device keeps it for seconds only. Where the way to a device is
+//! measured nothing waits: see [`network`].
 //!
 //! Where this verifier was too busy there is no verdict. A device that says to the end that this verifier
 //! is not assigned to the round fails: who seals nothing is fined, and a device must not bring that about.
@@ -14,6 +15,7 @@
 mod asking;
 mod lanes;
 mod memory;
+mod network;
 
 use crate::{
 	chain::ChainView,
@@ -33,6 +35,7 @@ use armature_primitives::{
 use armature_verifier::challenge::{
 	check_power, check_work,
 	fraud::{FraudProof, SignedCommit},
+	network::commit_root,
 	task_hash, ChallengeError,
 };
 use asking::pause;
@@ -67,6 +70,19 @@ impl RoundClock {
 		self.already.saturating_add(self.since.elapsed())
 	}
 
+	/// So long after the round was first seen; now, where that has passed before this run.
+	pub(crate) fn at(&self, elapsed: Duration) -> Instant {
+		self.since + elapsed.saturating_sub(self.already)
+	}
+
+	/// When the device of this task has to have committed.
+	fn commit_ends(&self, task: &ChallengeTask) -> Instant {
+		match task.network() {
+			Some(network) => self.at(network::lead(network)).min(self.ends),
+			None => self.ends,
+		}
+	}
+
 	/// Time until the verdict is due.
 	pub(crate) fn left(&self) -> Duration {
 		self.ends.saturating_duration_since(Instant::now())
@@ -84,6 +100,13 @@ pub(crate) enum Unjudged {
 	NoChain,
 	#[error("no place for openings was free in time: raise challenges.max_concurrent")]
 	NoPlace,
+	#[error("too many transfers at once: raise challenges.max_transfers")]
+	NoTransfer,
+	#[error(
+		"this verifier was away, or saw the round too late, to move data when the others do: keep it \
+		 running, and challenges.posting_margin_millis short"
+	)]
+	TooLate,
 	#[error("no randomness from the operating system: {0}")]
 	Randomness(rand::Error),
 	#[error("checking was interrupted")]
@@ -170,6 +193,8 @@ pub(crate) struct Judge {
 	places: Semaphore,
 	/// For those that are checked.
 	checks: Semaphore,
+	/// For data that is moved.
+	transfers: Semaphore,
 }
 
 /// A place for openings, while it lives.
@@ -193,6 +218,7 @@ impl Judge {
 			genesis: chain.genesis(),
 			places: at_once(config.max_concurrent),
 			checks: at_once(config.max_checks),
+			transfers: at_once(config.max_transfers),
 			handle,
 			chain,
 			sessions,
@@ -209,9 +235,11 @@ impl Judge {
 	) -> Result<Judged, Unjudged> {
 		check_work(&task.work).map_err(Unjudged::BadTask)?;
 		let key = self.device_key(task.device, clock.ends).await?;
+		network::check_start(&task, clock)?;
 		let (signed, millis) = match self.commitment(&task, clock, &key).await {
 			Ok(committed) => committed,
 			Err(reason) => {
+				let reason = network::blamed(&task, clock, reason)?;
 				let sealed = seal_up(&task, Verdict::Failed { reason })?;
 				return Ok(Judged { sealed, evidence: None, proof: None });
 			},
@@ -265,8 +293,11 @@ impl Judge {
 			return Ok(reason.into());
 		}
 		match task.work {
-			Work::Cpu(_) => self.examine_lanes(task, clock, signed, millis).await,
+			Work::Cpu(_) => self.examine_lanes(task, clock, key, signed, millis).await,
 			Work::Memory(_) => self.examine_memory(task, clock, key, signed, millis).await,
+			Work::Network(network) => {
+				self.examine_network(task, &network, clock, key, signed, millis).await
+			},
 		}
 	}
 
@@ -313,11 +344,15 @@ fn check_commit(task: &ChallengeTask, commit: &ChallengeCommit) -> Result<(), Ch
 	if commit.task != task_hash(task) {
 		return Err(ChallengeFailure::Malformed);
 	}
+	// Where nothing is computed there is one root only.
+	if !task.work.kind().is_computed() && commit.root != commit_root(task) {
+		return Err(ChallengeFailure::BadOpening);
+	}
 	check_power(&commit.power)
 }
 
 /// Openings as they are sent.
-fn decoded<Opening: Decode>(openings: &[u8]) -> Result<Vec<Opening>, ChallengeFailure> {
+pub(crate) fn decoded<Opening: Decode>(openings: &[u8]) -> Result<Vec<Opening>, ChallengeFailure> {
 	let mut input = openings;
 	Vec::<Opening>::decode_all_with_depth_limit(MAX_DEPTH, &mut input)
 		.map_err(|_| ChallengeFailure::Malformed)

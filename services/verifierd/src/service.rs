@@ -11,14 +11,15 @@ use crate::{
 	journal::{Horizon, Journal, JournalError},
 	metrics::{Metrics, Post},
 	posting::{post_verdicts, prove_frauds, Step},
+	registration::watch_registration,
 	renewals::Watcher,
 	rounds::Judge,
 };
 use armature_metrics::Server;
 use armature_p2p::{
-	load_or_create_seed, messages::MAX_VERSION_LEN, ControlRequest, ControlResponse, Handle,
-	Inbound, InboundRequest, Node, NodeConfig, PeerId, Refusal, ServiceKind, Session, Sessions,
-	StatusReport,
+	load_or_create_seed, messages::MAX_VERSION_LEN, peer_id_of, ControlRequest, ControlResponse,
+	Handle, Inbound, InboundRequest, Node, NodeConfig, PeerId, Refusal, ServiceKind, Session,
+	Sessions, StatusReport,
 };
 use armature_primitives::{
 	challenge::Assignment, ed25519::Signature, signing::Domain, DeviceId, LeaseId, Moment, H256,
@@ -65,12 +66,15 @@ pub struct Verifier {
 	sandbox: Sandbox,
 	metrics: Option<Server>,
 	tasks: JoinSet<()>,
+	/// Why it cannot go on.
+	failures: mpsc::Receiver<Error>,
 	/// The journal's [`Journal::closing`].
 	closing: watch::Receiver<()>,
 }
 
 impl Verifier {
-	/// Opens the journal, listens, and works until [`Verifier::stop`] or the drop of this value.
+	/// Opens the journal, listens, and works until [`Verifier::stop`] or the drop of this value. Where the
+	/// chain sends devices to another node, [`Verifier::failed`] says so.
 	pub async fn start(config: Config, chain: Arc<dyn ChainView>) -> Result<Self, Error> {
 		config.validate()?;
 		let (data_dir, identity_file) = (config.data_dir.clone(), config.identity_file.clone());
@@ -85,6 +89,7 @@ impl Verifier {
 		});
 		let (seed, journal, sandbox) = opening.await.map_err(Error::Interrupted)??;
 		let closing = journal.closing();
+		let own = peer_id_of(seed)?;
 		let (metrics, registry) = Metrics::new();
 		let metrics = Arc::new(metrics);
 		let server = match config.metrics.listen {
@@ -126,6 +131,9 @@ impl Verifier {
 			started_at: unix_millis(),
 		});
 		let mut tasks = JoinSet::new();
+		let (failing, failures) = mpsc::channel(1);
+		let patience = Duration::from_millis(service.config.network.registration_millis);
+		tasks.spawn(watch_registration(service.chain.clone(), own, patience, failing));
 		tasks.spawn(serve(service.clone(), inbound));
 		tasks.spawn(watch_rounds(service.clone()));
 		// Neither waits for the other.
@@ -138,7 +146,7 @@ impl Verifier {
 		tasks.spawn(settle_disputes(service.clone()));
 		tasks.spawn(watch_renewals(service.clone()));
 		tasks.spawn(maintain(service));
-		Ok(Self { handle, addresses, sandbox, metrics: server, tasks, closing })
+		Ok(Self { handle, addresses, sandbox, metrics: server, tasks, failures, closing })
 	}
 
 	/// Its peer id.
@@ -154,6 +162,15 @@ impl Verifier {
 	/// Where its metrics are served, if the settings say so.
 	pub fn metrics_address(&self) -> Option<SocketAddr> {
 		self.metrics.as_ref().map(Server::address)
+	}
+
+	/// Completes with the reason when it cannot go on, and not before. It has to be stopped then.
+	pub async fn failed(&mut self) -> Error {
+		match self.failures.recv().await {
+			Some(error) => error,
+			// Nothing can fail any more.
+			None => std::future::pending().await,
+		}
 	}
 
 	/// Stops and waits until everything has stopped and the journal is closed. What was decided and
@@ -179,17 +196,20 @@ impl Drop for Verifier {
 	}
 }
 
-/// Runs a verifier until `shutdown` completes.
+/// Runs a verifier until `shutdown` completes, or it cannot go on.
 pub async fn run(
 	config: Config,
 	chain: Arc<dyn ChainView>,
 	shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-	let verifier = Verifier::start(config, chain).await?;
-	shutdown.await;
+	let mut verifier = Verifier::start(config, chain).await?;
+	let ended = tokio::select! {
+		() = shutdown => Ok(()),
+		error = verifier.failed() => Err(error),
+	};
 	tracing::info!("verifier stops");
 	verifier.stop().await;
-	Ok(())
+	ended
 }
 
 /// What its tasks share.

@@ -3,11 +3,15 @@
 mod chain;
 mod device;
 mod disputes;
+mod evidence;
 mod fairness;
 mod frauds;
 mod journal;
+mod lost;
 mod memory;
 mod metrics;
+mod network;
+mod registration;
 mod renewals;
 mod restart;
 mod rounds;
@@ -26,7 +30,7 @@ use armature_p2p::{
 use armature_primitives::{
 	challenge::{
 		Assignment, AssignmentPhase, ChallengeCommit, ChallengeFailure, ChallengeTask,
-		CpuChallenge, Measured, MemoryChallenge, Verdict, Work,
+		CpuChallenge, Measured, MemoryChallenge, NetworkChallenge, Verdict, Work,
 	},
 	ed25519::{Public, Signature},
 	lease::RunReport,
@@ -80,6 +84,7 @@ pub(crate) fn test_config(dir: &Path) -> Config {
 	config.listen = vec!["/ip4/127.0.0.1/tcp/0".into()];
 	config.network.requests_per_second = 1_000;
 	config.network.request_burst = 1_000;
+	config.network.registration_millis = 0;
 	config.challenges.poll_millis = 20;
 	config.challenges.samples = 10;
 	config.challenges.posting_margin_millis = 100;

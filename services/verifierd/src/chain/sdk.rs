@@ -121,6 +121,13 @@ impl ChainView for SdkChain {
 		self.account.id()
 	}
 
+	async fn own_address(&self) -> Result<Option<String>, ChainError> {
+		let record =
+			query::verifier(&self.best().await?, &self.account.id()).await.map_err(failed)?;
+		let active = record.filter(|record| record.retired_at.is_none());
+		Ok(active.map(|record| query::text(&record.address.0)))
+	}
+
 	async fn device_key(&self, id: DeviceId) -> Result<Option<ed25519::Public>, ChainError> {
 		let device = query::device(&self.best().await?, id).await.map_err(failed)?;
 		Ok(device.map(|device| ed25519::Public::from_raw(device.key)))
@@ -167,7 +174,9 @@ impl ChainView for SdkChain {
 		match included.find::<api::challenges::events::FraudRefuted>() {
 			None => Ok(()),
 			Some(_) => Err(ChainError::Rejected(
-				"Challenges.FraudRefuted: what it calls wrong is right; the bond is lost".into(),
+				"Challenges.prove_fraud was refused: Challenges.FraudRefuted: what it calls wrong is \
+				 right; the bond is lost"
+					.into(),
 			)),
 		}
 	}

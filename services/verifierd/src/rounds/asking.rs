@@ -1,6 +1,6 @@
 //! Asking a device, again and again, until it answers.
 
-use super::{Judge, RoundClock};
+use super::{Halt, Judge, RoundClock};
 use crate::service::lock;
 use armature_p2p::{ControlRequest, ControlResponse, P2pError, PeerId, Refusal};
 use armature_primitives::{
@@ -9,7 +9,10 @@ use armature_primitives::{
 	signing::Domain,
 	DeviceId,
 };
-use armature_verifier::challenge::fraud::SignedCommit;
+use armature_verifier::challenge::{
+	fraud::{FraudProof, SignedCommit},
+	task_hash,
+};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -46,7 +49,7 @@ impl Judge {
 		key: &Public,
 	) -> Result<(SignedCommit, u32), ChallengeFailure> {
 		let start = ControlRequest::StartChallenge { task: *task };
-		let answer = self.ask(task.device, start, clock.ends, &[]).await;
+		let answer = self.ask(task.device, start, clock.commit_ends(task), &[]).await;
 		let response = answer.map_err(NoReply::reason)?;
 		let millis = u32::try_from(clock.elapsed().as_millis()).unwrap_or(u32::MAX).max(1);
 		let ControlResponse::Committed { commit, signature } = response else {
@@ -65,6 +68,33 @@ impl Judge {
 		} else {
 			Err(ChallengeFailure::BadSignature)
 		}
+	}
+
+	/// Has a device commit again, which has lost what it committed to, as when it was restarted. What it
+	/// `signed` first stands, with its time; another root is a fraud.
+	pub(super) async fn commit_again(
+		&self,
+		task: &ChallengeTask,
+		clock: RoundClock,
+		key: &Public,
+		signed: &SignedCommit,
+	) -> Result<(), Halt> {
+		let (round, device) = (task.round.0, task.device.0);
+		tracing::info!(
+			round,
+			device,
+			"device has lost what it committed to, and is to do it again"
+		);
+		let (again, _) = self.commitment(task, clock, key).await?;
+		if again.commit.task != task_hash(task) {
+			return Err(ChallengeFailure::Malformed.into());
+		}
+		if again.commit.root != signed.commit.root {
+			tracing::warn!(round, device, "device has signed two roots");
+			let proof = FraudProof::Equivocation { first: signed.clone(), second: again };
+			return Err(Halt::Fraud(Box::new(proof)));
+		}
+		Ok(())
 	}
 
 	/// Asks until the device answers or the time is over. The request is the same each time, so

@@ -1,9 +1,17 @@
 //! Lanes: segments are drawn after the commitment, opened, and run again.
+//!
+//! A device that was restarted in between has lost them, and computes them again. What it computes is in
+//! the task, so the root has to be the same, the segments are those that were drawn once, and only the
+//! first commitment is timed.
 
-use super::{decoded, randomness, Fault, Finding, Halt, Judge, Place, RoundClock, Unjudged};
-use armature_p2p::ControlRequest;
+use super::{
+	asking::{pause, RETRY_PAUSE},
+	decoded, randomness, Fault, Finding, Halt, Judge, Place, RoundClock, Unjudged,
+};
+use armature_p2p::{ControlRequest, Refusal};
 use armature_primitives::{
 	challenge::{ChallengeFailure, ChallengeTask, Measured, WorkKind},
+	ed25519::Public,
 	H256,
 };
 use armature_verifier::challenge::{
@@ -19,12 +27,14 @@ impl Judge {
 		&self,
 		task: &ChallengeTask,
 		clock: RoundClock,
+		key: &Public,
 		signed: &SignedCommit,
 		elapsed_millis: u32,
 	) -> Result<Finding, Unjudged> {
 		// Drawn only now: the device could not know it when it committed.
 		let wanted = sample(randomness()?, task, self.config.samples).map_err(Unjudged::BadTask)?;
-		let (openings, _place) = match self.opened_segments(task, clock, &wanted).await {
+		let opened = self.opened_segments(task, clock, key, signed, &wanted).await;
+		let (openings, _place) = match opened {
 			Ok(opened) => opened,
 			Err(halt) => return halt.settled(),
 		};
@@ -49,8 +59,11 @@ impl Judge {
 		&self,
 		task: &ChallengeTask,
 		clock: RoundClock,
+		key: &Public,
+		signed: &SignedCommit,
 		wanted: &[(u16, u32)],
 	) -> Result<(Vec<u8>, Place<'_>), Halt> {
+		let gone = [Refusal::NotFound];
 		loop {
 			let place = self.place(clock).await?;
 			let open = ControlRequest::OpenSegments {
@@ -58,9 +71,14 @@ impl Judge {
 				task: task_hash(task),
 				segments: wanted.to_vec(),
 			};
-			match self.open(task, open, place.until, &[]).await {
+			match self.open(task, open, place.until, &gone).await {
 				Ok(Some(openings)) => return Ok((openings, place)),
-				Ok(None) => {},
+				Ok(None) => {
+					drop(place);
+					self.commit_again(task, clock, key, signed).await?;
+					// A device that says both at once would be asked without a rest.
+					pause(clock.ends, RETRY_PAUSE).await;
+				},
 				// Others come first for now.
 				Err(ChallengeFailure::NoAnswer) if !clock.left().is_zero() => {},
 				Err(reason) => return Err(reason.into()),

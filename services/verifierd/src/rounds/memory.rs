@@ -23,7 +23,6 @@ use armature_primitives::{
 use armature_verifier::challenge::{
 	fill::FillOpening,
 	fraud::{FraudProof, SignedCommit},
-	task_hash,
 };
 use opening::{look, wanted_blocks};
 use walking::Walked;
@@ -57,7 +56,7 @@ struct Inspection<'a> {
 	walks: u32,
 	/// Fills after the first one.
 	refills: u32,
-	/// A turn was lost while this verifier had no place for it, and nothing came of another one yet.
+	/// A turn was lost while this verifier had no place for it, and the device has had no whole one since.
 	let_go: bool,
 }
 
@@ -122,17 +121,7 @@ impl<'a> Inspection<'a> {
 			return Err(ChallengeFailure::NoAnswer.into());
 		}
 		self.refills = self.refills.saturating_add(1);
-		tracing::info!(round, device, "device has lost its memory, and is to fill it again");
-		let (again, _) = self.judge.commitment(self.task, self.clock, self.key).await?;
-		if again.commit.task != task_hash(self.task) {
-			return Err(ChallengeFailure::Malformed.into());
-		}
-		if again.commit.root != self.signed.commit.root {
-			tracing::warn!(round, device, "device has signed two roots");
-			let proof = FraudProof::Equivocation { first: self.signed.clone(), second: again };
-			return Err(Halt::Fraud(Box::new(proof)));
-		}
-		Ok(())
+		self.judge.commit_again(self.task, self.clock, self.key, self.signed).await
 	}
 
 	/// Holds against this verifier what it let go.

@@ -34,6 +34,8 @@ pub(crate) struct MemoryChain {
 	pub(crate) is_deaf: AtomicBool,
 	/// Posting succeeds and the lists do not change, as before a block is imported.
 	pub(crate) is_lagging: AtomicBool,
+	/// Where devices are told to find the verifier.
+	pub(crate) address: Mutex<Option<String>>,
 	/// Rounds that the chain refuses seals of and verdicts on.
 	pub(crate) refused: Mutex<Vec<RoundId>>,
 }
@@ -119,6 +121,10 @@ impl ChainView for MemoryChain {
 		ACCOUNT
 	}
 
+	async fn own_address(&self) -> Result<Option<String>, ChainError> {
+		Ok(self.address.lock().unwrap().clone())
+	}
+
 	async fn device_key(&self, id: DeviceId) -> Result<Option<Public>, ChainError> {
 		Ok((id.0 < 100).then(|| public_key(id)))
 	}
@@ -165,7 +171,9 @@ impl ChainView for MemoryChain {
 		self.proof_calls.fetch_add(1, Ordering::SeqCst);
 		self.answer()?;
 		if self.unprovable.lock().unwrap().contains(&round) {
-			return Err(ChainError::Rejected(format!("Challenges.FraudKnown: round {round}")));
+			let call = "Challenges.prove_fraud";
+			let text = format!("{call} was refused: Challenges.FraudKnown: round {round}");
+			return Err(ChainError::Rejected(text));
 		}
 		self.proofs.lock().unwrap().push((round, proof.clone()));
 		Ok(())

@@ -3,7 +3,9 @@
 mod filled;
 
 use super::*;
-use armature_p2p::Reply;
+use armature_p2p::{messages::echo_payload, Reply};
+use armature_primitives::challenge::Echo;
+use armature_verifier::challenge::network::{chunk, commit_root, receipt, Direction};
 use filled::{Filled, Walked};
 
 /// What a device does with challenges.
@@ -59,15 +61,38 @@ pub(crate) enum Script {
 	LosesMemoryLate(u32),
 	/// Has lost its memory at its first turn, and fills it with something else.
 	FillsOtherwise,
+	/// Has lost its lanes the first times that they are to be opened. Takes [`REFILL`] to compute them
+	/// again.
+	LosesLanes(u32),
+	/// Has lost its lanes when they are first to be opened, and computes something else.
+	ComputesOtherwise,
+	/// Gives so many turns, refuses their walks, and gives no answer after that.
+	Fades(u32),
+	/// Has lost the round at its first echo.
+	LosesRound,
 	/// Says that the verifier is not assigned to this round.
 	DeniesRound(u64),
 	/// Says that the verifier is not assigned, the first times that it is asked for a turn.
 	DeniesTurns(u32),
 	/// Has lost its first walk when that is to be opened, and knows nothing of the verifier after that.
 	DeniesAfterWalk,
+	/// Takes its time for each echo.
+	EchoesSlowly(Duration),
+	/// Never answers an echo.
+	NeverEchoes,
+	/// Signs echoes with another key.
+	ForgesEchoes,
+	/// Never sends data.
+	SendsNothing,
+	/// Sends other data than it was asked for.
+	SendsOther,
+	/// Refuses data.
+	TakesNothing,
+	/// Acknowledges other data than it got.
+	TakesOther,
 }
 
-/// What [`Script::LosesMemory`] takes to fill its memory again.
+/// What [`Script::LosesMemory`] and [`Script::LosesLanes`] take to do their work again.
 pub(crate) const REFILL: Duration = Duration::from_secs(2);
 
 /// What a device was asked for so far.
@@ -77,6 +102,8 @@ pub(crate) struct Asked {
 	turns: AtomicU32,
 	walks: AtomicU32,
 	openings: AtomicU32,
+	echoes: AtomicU32,
+	segments: Mutex<Vec<Vec<(u16, u32)>>>,
 	blocks: Mutex<Vec<Vec<u32>>>,
 }
 
@@ -103,7 +130,7 @@ impl Device {
 			listen: vec![],
 			request_timeout: Duration::from_secs(60),
 			max_peers: 4,
-			rate: RateLimit::default(),
+			rate: RateLimit { per_second: 2_000, burst: 2_000 },
 		})
 		.unwrap();
 		let (told, asked) = (Arc::new(Notify::new()), Arc::new(Asked::default()));
@@ -137,6 +164,11 @@ impl Device {
 	/// Requests to open segments, of lanes or of a walk.
 	pub(crate) fn openings(&self) -> u32 {
 		self.asked.openings.load(Ordering::SeqCst)
+	}
+
+	/// What each request to open segments of lanes named.
+	pub(crate) fn segments(&self) -> Vec<Vec<(u16, u32)>> {
+		self.asked.segments.lock().unwrap().clone()
 	}
 
 	/// The positions of each request to open blocks.
@@ -203,13 +235,7 @@ impl Actor {
 		match request {
 			ControlRequest::StartChallenge { task } => self.start(task).await,
 			ControlRequest::OpenSegments { task, segments, .. } => {
-				counted(&self.asked.openings);
-				if self.script == Script::OpensWhenTold {
-					self.told.notified().await;
-				}
-				let transcript = &self.lanes[&task];
-				let open = |(lane, segment): (u16, u32)| transcript.open(lane, segment).unwrap();
-				self.opened(segments.into_iter().map(open).collect())
+				self.open_segments(task, segments).await
 			},
 			ControlRequest::ReserveWalk { task } => self.reserve(task),
 			ControlRequest::Walk { task, key } => self.walk(task, key).await,
@@ -226,8 +252,57 @@ impl Actor {
 				self.opened(segments.into_iter().map(open).collect())
 			},
 			ControlRequest::OpenBlocks { task, positions } => self.open_blocks(task, positions),
+			ControlRequest::Echo { task, nonce } => self.echo(task, nonce).await,
+			ControlRequest::Fetch { task, key, number, len } => match self.script {
+				Script::SendsNothing => None,
+				script => {
+					let number = number + u32::from(script == Script::SendsOther);
+					let data = chunk(Direction::Up, &task, &key, number, len);
+					Some(ControlResponse::Data { data })
+				},
+			},
+			ControlRequest::Deliver { task, key, number, data } => match self.script {
+				Script::TakesNothing => refused(Refusal::RateLimited),
+				script => {
+					let number = number + u32::from(script == Script::TakesOther);
+					let receipt = receipt(&task, &key, number, &data);
+					Some(ControlResponse::Received { receipt })
+				},
+			},
 			_ => refused(Refusal::NotAssigned),
 		}
+	}
+
+	async fn open_segments(
+		&mut self,
+		task: H256,
+		segments: Vec<(u16, u32)>,
+	) -> Option<ControlResponse> {
+		let count = counted(&self.asked.openings);
+		self.asked.segments.lock().unwrap().push(segments.clone());
+		match self.script {
+			Script::OpensWhenTold => self.told.notified().await,
+			Script::LosesLanes(times) if count < times => return self.lost(task),
+			Script::ComputesOtherwise if count == 0 => return self.lost(task),
+			_ => {},
+		}
+		let transcript = &self.lanes[&task];
+		let open = |(lane, segment): (u16, u32)| transcript.open(lane, segment).unwrap();
+		self.opened(segments.into_iter().map(open).collect())
+	}
+
+	async fn echo(&self, task: H256, nonce: H256) -> Option<ControlResponse> {
+		let count = counted(&self.asked.echoes);
+		match self.script {
+			Script::LosesRound if count == 0 => return refused(Refusal::NotFound),
+			Script::NeverEchoes => return None,
+			Script::EchoesSlowly(time) => tokio::time::sleep(time).await,
+			_ => {},
+		}
+		let signer = if self.script == Script::ForgesEchoes { self.id + 1 } else { self.id };
+		let payload = echo_payload(&GENESIS, DeviceId(self.id), &Echo { task, nonce });
+		let signature = Signature::from(device_key(signer).sign(&payload).to_bytes());
+		Some(ControlResponse::Echoed { signature })
 	}
 
 	fn reserve(&mut self, task: H256) -> Option<ControlResponse> {
@@ -237,6 +312,7 @@ impl Actor {
 			Script::BusyTurns(times) if count < times => refused(Refusal::Busy),
 			Script::DeniesTurns(times) if count < times => refused(Refusal::NotAssigned),
 			Script::DeniesAfterWalk if count > 0 => refused(Refusal::NotAssigned),
+			Script::Fades(turns) if count >= turns => None,
 			Script::LosesMemory(times) if count < times => self.lost(task),
 			Script::FillsOtherwise if count == 0 => self.lost(task),
 			_ => Some(ControlResponse::Accepted),
@@ -260,9 +336,10 @@ impl Actor {
 		self.opened(positions.into_iter().map(|at| filled.open(at)).collect())
 	}
 
-	/// The memory of a round is gone.
+	/// The memory of a round, or its lanes, are gone.
 	fn lost(&mut self, task: H256) -> Option<ControlResponse> {
 		self.memory.remove(&task);
+		self.lanes.remove(&task);
 		refused(Refusal::NotFound)
 	}
 
@@ -273,15 +350,19 @@ impl Actor {
 			Script::BusyAtFirst(times) if count < times => return refused(Refusal::Busy),
 			Script::Confused => return Some(ControlResponse::Accepted),
 			Script::Slow(time) => tokio::time::sleep(time).await,
-			Script::LosesMemory(_) if count > 0 => tokio::time::sleep(REFILL).await,
+			Script::LosesMemory(_) | Script::LosesLanes(_) if count > 0 => {
+				tokio::time::sleep(REFILL).await
+			},
 			Script::DeniesRound(round) if task.round == RoundId(round) => {
 				return refused(Refusal::NotAssigned)
 			},
 			_ => {},
 		}
 		let root = match task.work {
-			Work::Cpu(cpu) => self.compute_lanes(task, cpu),
+			Work::Cpu(cpu) => self.compute_lanes(task, cpu, count > 0),
 			Work::Memory(_) => self.fill(task, count > 0),
+			Work::Network(_) if self.script == Script::OpensOthers => H256::zero(),
+			Work::Network(_) => commit_root(&task),
 		};
 		let mut power = POWER;
 		let mut answered = task;
@@ -298,9 +379,12 @@ impl Actor {
 	}
 
 	/// The root of all lanes.
-	fn compute_lanes(&mut self, task: ChallengeTask, cpu: CpuChallenge) -> H256 {
+	fn compute_lanes(&mut self, task: ChallengeTask, cpu: CpuChallenge, is_again: bool) -> H256 {
 		let is_made_up = |at| self.script == Script::Skips && at >= cpu.segments / 2;
-		let transcript = compute(&task, is_made_up);
+		let transcript = match self.script {
+			Script::ComputesOtherwise if is_again => compute(&elsewhere(task), |_| false),
+			_ => compute(&task, is_made_up),
+		};
 		let root = transcript.root();
 		let kept = match self.script {
 			Script::OpensOthers => compute(&elsewhere(task), |_| false),
@@ -329,7 +413,7 @@ impl Actor {
 		counted(&self.asked.walks);
 		match self.script {
 			Script::NeverWalks => return None,
-			Script::RefusesWalks => return refused(Refusal::NotAssigned),
+			Script::RefusesWalks | Script::Fades(_) => return refused(Refusal::NotAssigned),
 			Script::WalksSlowly(time) => tokio::time::sleep(time).await,
 			_ => {},
 		}

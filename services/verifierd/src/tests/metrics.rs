@@ -51,6 +51,8 @@ async fn work_should_be_counted_by_kind_and_outcome() {
 		r#"armature_verifier_rounds_judged_total{kind="memory",verdict="bad-power"} 0"#,
 		r#"armature_verifier_round_seconds_count{kind="memory"} 0"#,
 		r#"armature_verifier_posts_total{step="dispute",outcome="unavailable"} 0"#,
+		r#"armature_verifier_rounds_judged_total{kind="network",verdict="passed"} 0"#,
+		r#"armature_verifier_moved_bytes_total{direction="down"} 0"#,
 		"armature_verifier_unjudged_total 0",
 		"armature_verifier_devices_connected 0",
 		"armature_verifier_disputes_open 0",

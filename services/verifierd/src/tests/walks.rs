@@ -20,13 +20,14 @@ async fn let_go(
 	dir: &Path,
 	chain: &Arc<MemoryChain>,
 	script: Script,
+	millis: u64,
 ) -> (Verifier, Device, Device) {
 	let verifier = cramped(dir, chain, 60_000).await;
 	let holder = Device::connect(1, Script::OpensWhenTold, &verifier).await;
 	let walker = Device::connect(2, script, &verifier).await;
 	chain.open_round(1, 1, 300_000);
 	wait_for(|| holder.openings() > 0).await;
-	chain.open_memory_round(2, 2, 300_000);
+	chain.open_memory_round(2, 2, millis);
 	wait_for(|| walker.turns() > 0).await;
 	tokio::time::sleep(LET_GO).await;
 	assert_eq!((walker.turns(), walker.walks()), (1, 0));
@@ -38,7 +39,7 @@ async fn let_go(
 async fn turn_should_be_let_go_while_no_place_is_free() {
 	let dir = tempfile::tempdir().unwrap();
 	let chain = Arc::new(MemoryChain::default());
-	let (verifier, _holder, walker) = let_go(dir.path(), &chain, Script::Honest).await;
+	let (verifier, _holder, walker) = let_go(dir.path(), &chain, Script::Honest, 300_000).await;
 	figures(&chain.verdict(2).await);
 	assert_eq!((walker.turns(), walker.walks()), (2, 1));
 	assert!(matches!(chain.verdict(1).await, Verdict::Passed { .. }));
@@ -46,16 +47,42 @@ async fn turn_should_be_let_go_while_no_place_is_free() {
 }
 
 #[tokio::test]
-async fn nobody_should_fail_for_walks_that_are_lost_after_a_turn_was_let_go() {
+async fn device_should_fail_when_it_loses_its_own_turns_after_one_was_let_go() {
 	let dir = tempfile::tempdir().unwrap();
 	let chain = Arc::new(MemoryChain::default());
-	let (verifier, _holder, walker) = let_go(dir.path(), &chain, Script::RefusesWalks).await;
-	// The device has another round after that.
-	chain.open_round(3, 2, 300_000);
-	assert!(matches!(chain.verdict(3).await, Verdict::Passed { .. }));
+	let script = Script::RefusesWalks;
+	let (verifier, _holder, walker) = let_go(dir.path(), &chain, script, 300_000).await;
+	assert_eq!(chain.verdict(2).await, NO_ANSWER);
 	// The turn that was let go was none of the three.
 	assert_eq!((walker.turns(), walker.walks()), (4, 3));
+	verifier.stop().await;
+}
+
+/// Leaves a whole turn after one that was let go, and is over before tests give up.
+const FADING: u64 = 19_000;
+
+#[tokio::test]
+async fn device_should_fail_when_it_is_silent_after_it_lost_a_turn_of_its_own() {
+	let dir = tempfile::tempdir().unwrap();
+	let chain = Arc::new(MemoryChain::default());
+	// One that is let go, and one of its own.
+	let (verifier, _holder, walker) = let_go(dir.path(), &chain, Script::Fades(2), FADING).await;
+	assert_eq!(chain.verdict(2).await, NO_ANSWER);
+	assert_eq!(walker.walks(), 1);
+	verifier.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_should_fail_when_the_only_turn_was_let_go() {
+	let dir = tempfile::tempdir().unwrap();
+	let chain = Arc::new(MemoryChain::default());
+	let (verifier, _holder, walker) = let_go(dir.path(), &chain, Script::Fades(1), FADING).await;
+	// The device has another round after that.
+	chain.open_round(3, 2, 300_000);
+	wait_for(|| walker.started() > 1).await;
+	assert!(matches!(chain.verdict(3).await, Verdict::Passed { .. }));
 	assert!(!is_judged(&chain, 2));
+	assert_eq!(walker.walks(), 0);
 	verifier.stop().await;
 }
 

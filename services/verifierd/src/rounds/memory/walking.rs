@@ -27,6 +27,10 @@ use tokio::time::Instant;
 /// there and back.
 const PLACE_PATIENCE: Duration = Duration::from_millis(1_500);
 
+/// What a device gets for a walk and its openings at least, unless the settings give it less: a walk takes
+/// seconds.
+const WALK_TIME: Duration = Duration::from_secs(10);
+
 /// A walk that was opened.
 pub(super) struct Walked {
 	pub(super) walk: Walk,
@@ -39,6 +43,8 @@ struct Turn<'a> {
 	place: Place<'a>,
 	/// How long it waited for the place.
 	waited: Duration,
+	/// Whether the round leaves the device the time that it gets for a walk.
+	is_whole: bool,
 }
 
 /// What came of asking for a turn.
@@ -57,6 +63,8 @@ impl<'a> Inspection<'a> {
 			let Some(turn) = self.turn().await? else { continue };
 			// Whatever comes of it: a device that is gone in its turn has had it.
 			self.walks = self.walks.saturating_add(1);
+			// What comes of a whole turn is the device's own doing.
+			self.let_go &= !turn.is_whole;
 			if let Some(walked) = self.walk(&turn).await? {
 				self.let_go = false;
 				return Ok((walked, turn.place));
@@ -93,7 +101,9 @@ impl<'a> Inspection<'a> {
 			tracing::warn!(round, "no place for openings: a turn to walk is let go");
 			self.let_go = true;
 		}
-		Ok(found.map(|place| Turn { place, waited: since.elapsed() }))
+		let least = Duration::from_millis(judge.config.opening_millis).min(WALK_TIME);
+		let is_whole = clock.left() >= least;
+		Ok(found.map(|place| Turn { place, waited: since.elapsed(), is_whole }))
 	}
 
 	/// Waits for a turn.
