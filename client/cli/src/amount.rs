@@ -87,6 +87,16 @@ pub(crate) fn show_millis(millis: u64) -> String {
 	}
 }
 
+/// Microseconds as milliseconds.
+pub(crate) fn show_micros(micros: u32) -> String {
+	format!("{}.{:0>3} ms", micros / 1_000, micros % 1_000)
+}
+
+/// Kilobits per second as megabits.
+pub(crate) fn show_kbps(kbps: u32) -> String {
+	format!("{}.{:0>3} Mbit/s", kbps / 1_000, kbps % 1_000)
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -132,5 +142,13 @@ mod tests {
 		assert_eq!(parse_duration("2h").unwrap(), Duration::from_secs(7_200));
 		assert!(parse_duration("90").unwrap_err().to_string().contains("needs a unit"));
 		assert!(parse_duration("s").unwrap_err().to_string().contains("write for instance 90s"));
+	}
+
+	#[test]
+	fn thousandths_should_keep_their_zeros() {
+		let shown = [0, 9_050, 999, u32::MAX].map(show_micros);
+		assert_eq!(shown, ["0.000 ms", "9.050 ms", "0.999 ms", "4294967.295 ms"]);
+		let shown = [1, 12_345, 250_000].map(show_kbps);
+		assert_eq!(shown, ["0.001 Mbit/s", "12.345 Mbit/s", "250.000 Mbit/s"]);
 	}
 }

@@ -7,10 +7,12 @@ mod serve;
 
 pub(crate) use attest::{Attest, AttestVerify};
 pub(crate) use buy::{Lease, Order, Submit};
-pub(crate) use provide::{Ask, Device, Energy, Maintenance, Provider, Rack, Site, TariffArgs};
+pub(crate) use provide::{
+	Ask, Device, DevicePosition, Energy, Maintenance, Place, Provider, Rack, Site, TariffArgs,
+};
 pub(crate) use serve::{
 	Agent, Blob, Challenge, ChallengeKind, ChallengeRun, Config, Daemon, Orchestrator, RunService,
-	Verifier, Workload,
+	Verifier, VerifierEvidence, VerifierPosition, Workload,
 };
 
 use crate::{amount::parse_amount, output::Format};
@@ -232,116 +234,4 @@ ids!(
 );
 
 #[cfg(test)]
-mod tests {
-	use super::*;
-	use clap::CommandFactory;
-
-	fn parse(line: &str) -> Result<Cli, clap::Error> {
-		Cli::try_parse_from(line.split_whitespace())
-	}
-
-	#[test]
-	fn the_tree_should_be_consistent() {
-		Cli::command().debug_assert();
-	}
-
-	#[test]
-	fn documented_commands_should_parse() {
-		for line in [
-			"armature --url ws://a:1,ws://b:2 chain status",
-			"armature chain status --output json --wait finalized -v",
-			"armature keys generate --file f",
-			"armature keys show --account //Alice",
-			"armature keys device --file f",
-			"armature account balance //Bob",
-			"armature account transfer //Bob 1.5",
-			"armature provider init",
-			"armature provider register --operator //Bob",
-			"armature provider set-operator",
-			"armature provider show //Bob",
-			"armature site add --region 0 --power-cap 3000 --pue 1.1 --currency EUR --tariff 0.29",
-			"armature site add --region 0 --power-cap 3000 --currency EUR --tariff-file f",
-			"armature site tariff 3 --currency EUR --tariff 0.3",
-			"armature site tariff 3 --clear",
-			"armature site update 3 --pue 1.2",
-			"armature rack add 3",
-			"armature device add --site 1 --rack 2 --key f --lanes 4 --memory 1024 --label box",
-			"armature device clear-jail 7",
-			"armature device maintenance start 7",
-			"armature device maintenance end 7 --output json",
-			"armature ask set 7 --price 12plk --reserve 0.5",
-			"armature order submit job.toml --watch --result f --give-up-after 30s",
-			"armature order top-up 9 --price 0.1",
-			"armature lease list --device 3 --tenant //Bob",
-			"armature energy quote 3 --duration 1h --lanes 2",
-			"armature energy break-even 3",
-			"armature energy feed --currency EUR --rate 0.5",
-			"armature orchestrator run --config f --address /ip4/1.2.3.4/tcp/1/p2p/x",
-			"armature verifier run --config f --no-register",
-			"armature verifier list --output json",
-			"armature verifier show",
-			"armature verifier show //Bob",
-			"armature verifier claim",
-			"armature agent run --config f",
-			"armature blob put f --region 1",
-			"armature workload run m.wasm --input f --max-fuel 5",
-			"armature config print-default agent",
-			"armature challenge run --local",
-			"armature challenge run --local --kind cpu --kind gemm --duration 2s --lanes 2 --side 512",
-			"armature challenge run --local --kind storage --storage 64 --directory d",
-			"armature attest verify a.bin b.pem --at 2026-01-31T12:00:00Z --nonce 00ff --root r.pem",
-			"armature attest verify a --policy p.toml --root r --root s --output json",
-		] {
-			if let Err(error) = parse(line) {
-				panic!("{line}: {error}");
-			}
-		}
-	}
-
-	#[test]
-	fn wrong_values_should_be_refused() {
-		for line in [
-			"armature attest verify",
-			"armature attest verify a --at yesterday",
-			"armature attest verify a --nonce 0",
-			"armature site add --region 0 --power-cap 3000 --tariff 0.29",
-			"armature site add --region 0 --power-cap 3000 --currency eur --tariff 0.29",
-			"armature site add --region 70000 --power-cap 3000",
-			"armature device add --site 1 --key f --lanes 0 --memory 1",
-			"armature device add --site 1 --key f --lanes 1025 --memory 1",
-			"armature device show x",
-			"armature device maintenance",
-			"armature device maintenance 7",
-			"armature device maintenance start",
-			"armature device maintenance end x",
-			"armature order submit job.toml --result f",
-			"armature energy break-even 3 --fuel 0",
-			"armature blob get 0x12 --output-file f",
-			"armature account balance 5Grw",
-			"armature chain status --output yaml",
-			"armature verifier run --config f --no-register --address a",
-			"armature verifier show 5Grw",
-			"armature verifier claim //Bob",
-			"armature challenge run",
-			"armature challenge run --local --kind location",
-			"armature challenge run --local --kind storage --storage -1",
-			"armature challenge run --local --lanes 0",
-		] {
-			assert_eq!(parse(line).err().map(|error| error.exit_code()), Some(2), "{line}");
-		}
-	}
-
-	#[test]
-	fn values_should_mean_what_they_say() {
-		let cli = parse("armature --url a,b energy feed --currency EUR --rate 0.5").unwrap();
-		assert_eq!(cli.globals.url, ["a", "b"]);
-		match cli.command {
-			Command::Energy(Energy::Feed { currency, rate }) => {
-				assert_eq!((currency.0, rate), (*b"EUR", 500_000_000_000));
-			},
-			_ => panic!("another command"),
-		}
-		assert!(parse("armature agent run --config f").unwrap().command.is_daemon());
-		assert!(!parse("armature agent telemetry").unwrap().command.is_daemon());
-	}
-}
+mod tests;

@@ -5,6 +5,7 @@ mod attest;
 mod cli;
 mod commands;
 mod context;
+mod degrees;
 mod output;
 mod show;
 

@@ -1,7 +1,10 @@
 //! Commands of providers.
 
 use super::{account, currency, device, rack, region, site};
-use crate::amount::{parse_amount, parse_duration, parse_millionths};
+use crate::{
+	amount::{parse_amount, parse_duration, parse_millionths},
+	degrees::{parse_latitude, parse_longitude},
+};
 use armature_primitives::{energy::CurrencyCode, Balance, DeviceId, RackId, RegionId, SiteId};
 use armature_sdk::AccountId32;
 use clap::{Args, Subcommand};
@@ -183,6 +186,9 @@ pub(crate) enum Device {
 	/// Take a device out of work and challenges for a while: a reboot, a repair.
 	#[command(subcommand)]
 	Maintenance(Maintenance),
+	/// Say where a device is: round trips to verifiers say whether that can be.
+	#[command(subcommand)]
+	Position(DevicePosition),
 	/// Leave the jail after a slash; tops the bond up.
 	ClearJail {
 		/// The device.
@@ -197,6 +203,36 @@ pub(crate) enum Device {
 	},
 	/// Take back the bond of a retired device.
 	Withdraw {
+		/// The device.
+		#[arg(value_parser = device)]
+		id: DeviceId,
+	},
+}
+
+/// A place on the Earth.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct Place {
+	/// Degrees north, as 50.11; negative for south.
+	#[arg(long, value_parser = parse_latitude, allow_negative_numbers = true)]
+	pub(crate) latitude: i32,
+	/// Degrees east, as 8.68; negative for west.
+	#[arg(long, value_parser = parse_longitude, allow_negative_numbers = true)]
+	pub(crate) longitude: i32,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DevicePosition {
+	/// Claim that the device is there. Signed by the provider or the operator.
+	Set {
+		/// The device.
+		#[arg(value_parser = device)]
+		id: DeviceId,
+		/// Where.
+		#[command(flatten)]
+		place: Place,
+	},
+	/// Take the claim back.
+	Clear {
 		/// The device.
 		#[arg(value_parser = device)]
 		id: DeviceId,

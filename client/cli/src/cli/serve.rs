@@ -1,11 +1,15 @@
 //! Commands of daemons and what belongs to them.
 
-use super::{account, hash, region};
+use super::{account, hash, provide::Place, region};
 use crate::amount::parse_duration;
 use armature_primitives::{RegionId, H256};
 use armature_sdk::AccountId32;
-use clap::{Args, Subcommand, ValueEnum};
-use std::{path::PathBuf, time::Duration};
+use clap::{
+	builder::{EnumValueParser, PossibleValue, TypedValueParser},
+	error::ErrorKind,
+	Args, Subcommand, ValueEnum,
+};
+use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
 /// How a daemon that others dial is run.
 #[derive(Args)]
@@ -71,8 +75,39 @@ pub(crate) enum Verifier {
 		#[arg(value_parser = account)]
 		who: Option<AccountId32>,
 	},
+	/// Say where the verifier is, so that its round trips tell where devices are.
+	#[command(subcommand)]
+	Position(VerifierPosition),
+	/// What the verifier found and keeps, out of its journal: verdicts, what was posted of them, what
+	/// devices signed and opened. No chain is needed; stop the daemon first.
+	Evidence(VerifierEvidence),
 	/// Run the daemon.
 	Run(RunService),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum VerifierPosition {
+	/// Say that it is there.
+	Set {
+		/// Where.
+		#[command(flatten)]
+		place: Place,
+	},
+	/// Take that back.
+	Clear,
+}
+
+#[derive(Args)]
+pub(crate) struct VerifierEvidence {
+	/// The verifier's configuration, which says where the journal lies.
+	#[arg(long, required_unless_present = "data_dir", conflicts_with = "data_dir")]
+	pub(crate) config: Option<PathBuf>,
+	/// The folder where the journal lies.
+	#[arg(long, value_name = "DIR")]
+	pub(crate) data_dir: Option<PathBuf>,
+	/// Only this round, in full. A round whose block was replaced may have been judged more than once.
+	#[arg(long)]
+	pub(crate) round: Option<u64>,
 }
 
 #[derive(Subcommand)]
@@ -151,7 +186,7 @@ pub(crate) struct ChallengeRun {
 	#[arg(long, required = true)]
 	pub(crate) local: bool,
 	/// Which; may be repeated. All if not given.
-	#[arg(long, value_enum)]
+	#[arg(long, value_parser = LocalKind)]
 	pub(crate) kind: Vec<ChallengeKind>,
 	/// About how long each takes.
 	#[arg(long, value_parser = parse_duration, default_value = "10s")]
@@ -189,6 +224,37 @@ pub(crate) enum ChallengeKind {
 	Memory,
 	/// Storage: how fast it is sealed, and how soon a block of it is at hand.
 	Storage,
+}
+
+/// For whoever asks for the kind that takes others.
+const TAKES_VERIFIERS: &str =
+	"the way to verifiers cannot be measured at home, it takes verifiers: \
+	`armature device show` tells what they measured\n";
+
+/// Reads such a kind.
+#[derive(Clone, Copy)]
+struct LocalKind;
+
+impl TypedValueParser for LocalKind {
+	type Value = ChallengeKind;
+
+	fn parse_ref(
+		&self,
+		command: &clap::Command,
+		argument: Option<&clap::Arg>,
+		value: &OsStr,
+	) -> Result<Self::Value, clap::Error> {
+		if value == "network" {
+			let refused = clap::Error::raw(ErrorKind::ValueValidation, TAKES_VERIFIERS);
+			return Err(refused.with_cmd(command));
+		}
+		EnumValueParser::<ChallengeKind>::new().parse_ref(command, argument, value)
+	}
+
+	fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+		let kinds = ChallengeKind::value_variants().iter();
+		Some(Box::new(kinds.filter_map(ValueEnum::to_possible_value)))
+	}
 }
 
 #[derive(Subcommand)]

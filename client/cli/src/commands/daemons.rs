@@ -95,7 +95,7 @@ pub(crate) async fn run_verifier(context: &Context, options: RunService) -> Resu
 		let chain = Arc::new(armature_verifierd::chain::sdk::SdkChain::new(chain, account));
 		anyhow::Ok(armature_verifierd::Verifier::start(config, chain).await?)
 	};
-	let verifier = tokio::select! {
+	let mut verifier = tokio::select! {
 		started = start => started?,
 		() = &mut stop => return Ok(()),
 	};
@@ -113,10 +113,16 @@ pub(crate) async fn run_verifier(context: &Context, options: RunService) -> Resu
 			return Ok(());
 		},
 	};
-	if result.is_ok() {
-		tracing::info!(peer = %verifier.peer_id(), "verifier ready");
-		stop.await;
-	}
+	let result = match result {
+		Ok(()) => {
+			tracing::info!(peer = %verifier.peer_id(), "verifier ready");
+			tokio::select! {
+				() = &mut stop => Ok(()),
+				error = verifier.failed() => Err(error.into()),
+			}
+		},
+		refused => refused,
+	};
 	verifier.stop().await;
 	result
 }

@@ -3,7 +3,7 @@
 use crate::{
 	cli::Device,
 	commands::{
-		maintenance,
+		maintenance, position,
 		score::{figures, ScoreView},
 	},
 	context::{self, Context},
@@ -128,6 +128,7 @@ pub(crate) async fn run(context: &Context, command: Device) -> Result<()> {
 			(context.submit(&api::tx().devices().resume_device(Static(id))).await?, id)
 		},
 		Device::Maintenance(command) => return maintenance::run(context, command).await,
+		Device::Position(command) => return position::of_device(context, command).await,
 		Device::ClearJail { id } => {
 			(context.submit(&api::tx().devices().clear_jail(Static(id))).await?, id)
 		},
@@ -338,7 +339,7 @@ mod tests {
 			availability: Some(990_000),
 			last_proved_at: None,
 			enrolled: true,
-			performance: Performance { cpu: None, memory: Some(MEMORY) },
+			performance: Performance { memory: Some(MEMORY), ..Performance::default() },
 			score: None,
 			power: Some(PowerView {
 				idle: 1,
@@ -362,7 +363,7 @@ mod tests {
 			"read_nanos": 320,
 			"measured_at": 8,
 		});
-		assert_eq!(value["performance"], json!({ "cpu": null, "memory": memory }));
+		assert_eq!(value["performance"], json!({ "cpu": null, "memory": memory, "network": null }));
 		assert!(value["score"].is_null() && value["lease"].is_null());
 	}
 }

@@ -2,6 +2,7 @@
 //! Printed by `armature device show`.
 
 mod parts;
+mod ways;
 
 pub(crate) use parts::figures;
 
@@ -15,6 +16,7 @@ use armature_primitives::{
 use armature_sdk::{query, AtBlock};
 use parts::{Ages, Others, Parts};
 use serde::Serialize;
+use ways::Ways;
 
 /// Scores of other devices that are read for a comparison: a large chain has more than anyone waits for.
 const MAX_COMPARED: usize = 10_000;
@@ -26,6 +28,8 @@ const MILLIS_PER_DAY: u64 = 24 * 3_600_000;
 pub(crate) struct ScoreView {
 	#[serde(flatten)]
 	parts: Parts,
+	#[serde(flatten)]
+	ways: Ways,
 	/// Rounds failed since the last one that was passed.
 	failures: u32,
 	open_round: Option<OpenRound>,
@@ -95,8 +99,11 @@ impl ScoreView {
 		let next_request_at = later(now, [cool_at, rests_until, parts.missing_from()]);
 		let block_millis = query::block_millis(at)?;
 		let rounds = rounds_per_day(share, parameters.round_interval_blocks, block_millis);
+		let position = enrolment.position.as_ref().map(|position| position.0);
+		let ways = Ways::new(position, score, query::round_trips(at, id).await?);
 		Ok(Some(Self {
 			parts,
+			ways,
 			failures,
 			open_round: OpenRound::find(at, id).await?,
 			maintenance_since,
@@ -114,6 +121,7 @@ impl ScoreView {
 		let at_time = |moment: Option<Moment>| or_dash(&moment.map(|moment| when(moment, now)));
 		let round = self.open_round.map(|round| format!("{} ({})", round.id, name(&round.kind)));
 		let mut rows = self.parts.rows(now);
+		rows.extend(self.ways.rows(now));
 		rows.extend([
 			("open round", or_dash(&round)),
 			("in maintenance since", at_time(self.maintenance_since)),
@@ -186,11 +194,12 @@ mod tests {
 	/// With a speed that counts until 200,000, and without memory.
 	fn view() -> ScoreView {
 		let cpu = CpuScore { steps_per_second_per_lane: 5, lanes: 4, measured_at: 80_000 };
-		let own = Performance { cpu: Some(cpu), memory: None };
+		let own = Performance { cpu: Some(cpu), ..Performance::default() };
 		let ages = Ages { now: 140_000, max_age_millis: 120_000 };
 		let parts = Parts::new(DeviceId(1), &own, &Others { scores: &[], partial: false }, ages);
 		ScoreView {
 			parts,
+			ways: Ways::new(None, &own, Vec::new()),
 			failures: 0,
 			open_round: None,
 			maintenance_since: None,
@@ -253,6 +262,8 @@ mod tests {
 		let view = view();
 		assert_eq!(cell(&view, "speed counts until"), "in 1 min 0 s");
 		assert_eq!(cell(&view, "memory counts until"), "-");
+		assert_eq!(cell(&view, "network counts until"), "-");
+		assert_eq!(cell(&view, "position"), "-");
 		assert_eq!(cell(&view, "open round"), "-");
 		assert_eq!(cell(&view, "in maintenance since"), "-");
 		assert_eq!(cell(&view, "failures"), "0 since the last passed round");
@@ -262,14 +273,18 @@ mod tests {
 		assert_eq!(value["cpu"]["expires_at"], json!(200_000));
 		assert_eq!(value["surprise_rounds_per_day"], json!(1.0));
 		assert!(value["memory"].is_null() && value["open_round"].is_null());
+		assert!(value["network"].is_null() && value["position"].is_null());
+		assert_eq!(value["round_trips"], json!([]));
 		assert!(value["maintenance_since"].is_null() && value["rests_until"].is_null());
 	}
 
 	#[test]
 	fn open_round_should_be_told_with_its_kind() {
-		for (kind, row, value) in
-			[(WorkKind::Cpu, "7 (cpu)", "cpu"), (WorkKind::Memory, "7 (memory)", "memory")]
-		{
+		for (kind, row, value) in [
+			(WorkKind::Cpu, "7 (cpu)", "cpu"),
+			(WorkKind::Memory, "7 (memory)", "memory"),
+			(WorkKind::Network, "7 (network)", "network"),
+		] {
 			let open = ScoreView { open_round: Some(OpenRound { id: 7, kind }), ..view() };
 			assert_eq!(cell(&open, "open round"), row);
 			let shown = serde_json::to_value(open).unwrap();

@@ -5,7 +5,7 @@ use crate::{
 	cli::{Agent, Orchestrator, Verifier},
 	commands::{
 		daemons::{run_agent, run_orchestrator, run_verifier},
-		verifier,
+		evidence, position, verifier,
 	},
 	context::{local_now, Context},
 	show::{name, or_dash, Done, Planck},
@@ -90,6 +90,8 @@ pub(crate) async fn verifier(context: &Context, command: Verifier) -> Result<()>
 		Verifier::Claim => verifier::claim(context).await,
 		Verifier::List => verifier::list(context).await,
 		Verifier::Show { who } => verifier::show(context, who).await,
+		Verifier::Position(command) => position::of_verifier(context, command).await,
+		Verifier::Evidence(options) => evidence::run(context, options).await,
 		Verifier::Run(options) => run_verifier(context, options).await,
 	}
 }

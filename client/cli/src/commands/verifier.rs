@@ -2,10 +2,11 @@
 
 use crate::{
 	context::Context,
-	show::{when, Done, Planck},
+	degrees::show_place,
+	show::{or_dash, when, Done, Planck},
 };
 use anyhow::{bail, Result};
-use armature_primitives::Moment;
+use armature_primitives::{location::Position, Moment};
 use armature_sdk::{
 	api,
 	query::{self, VerifierRecord},
@@ -35,6 +36,8 @@ struct Shown {
 	fooled: u32,
 	/// `null` while it takes rounds.
 	retired_at: Option<Moment>,
+	/// Where it says to be, in micro-degrees; `null` where it does not.
+	position: Option<Position>,
 }
 
 #[derive(Serialize)]
@@ -58,7 +61,8 @@ struct Withdrawn {
 
 impl Shown {
 	fn new(who: &AccountId32, record: &VerifierRecord) -> Self {
-		let VerifierRecord { address, bonded, bond, earned, retired_at, history, .. } = record;
+		let VerifierRecord { address, bonded, bond, earned, retired_at, history, position } =
+			record;
 		Self {
 			account: who.to_string(),
 			address: query::text(&address.0),
@@ -71,6 +75,7 @@ impl Shown {
 			unrevealed: history.unrevealed,
 			fooled: history.fooled,
 			retired_at: *retired_at,
+			position: position.as_ref().map(|position| position.0),
 		}
 	}
 }
@@ -130,6 +135,7 @@ pub(crate) async fn show(context: &Context, who: Option<AccountId32>) -> Result<
 			("missed", format!("{} never sealed", shown.missed)),
 			("unrevealed", format!("{} sealed and never revealed", shown.unrevealed)),
 			("fooled", format!("{} passed that were planted answers", shown.fooled)),
+			("position", or_dash(&shown.position.as_ref().map(show_place))),
 			("retired", retired),
 		]
 	})
@@ -188,8 +194,11 @@ pub(crate) async fn withdraw(context: &Context, forfeit: bool) -> Result<()> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use armature_sdk::api::runtime_types::{
-		bounded_collections::bounded_vec::BoundedVec, pallet_challenges::types::VerdictHistory,
+	use armature_sdk::{
+		api::runtime_types::{
+			bounded_collections::bounded_vec::BoundedVec, pallet_challenges::types::VerdictHistory,
+		},
+		Static,
 	};
 	use serde_json::json;
 
@@ -202,6 +211,7 @@ mod tests {
 			earned: 8,
 			retired_at: None,
 			history: VerdictHistory { agreed: 7, differed: 6, missed: 5, unrevealed: 4, fooled: 3 },
+			position: None,
 		};
 		let who = AccountId32([1; 32]);
 		let shown = serde_json::to_value(Shown::new(&who, &record)).unwrap();
@@ -217,7 +227,13 @@ mod tests {
 			"unrevealed": 4,
 			"fooled": 3,
 			"retired_at": null,
+			"position": null,
 		});
 		assert_eq!(shown, expected);
+		let place = Position { latitude: -33_870_000, longitude: 151_210_000 };
+		let placed = VerifierRecord { position: Some(Static(place)), ..record };
+		let shown = serde_json::to_value(Shown::new(&who, &placed)).unwrap();
+		let expected = json!({ "latitude": -33_870_000, "longitude": 151_210_000 });
+		assert_eq!(shown["position"], expected);
 	}
 }

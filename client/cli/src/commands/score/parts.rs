@@ -1,8 +1,11 @@
-//! The parts of a score, speed and memory: until when each counts, and how it compares.
+//! The parts of a score, speed, memory and network: until when each counts, and how it compares.
 
-use crate::show::{or_dash, when};
+use crate::{
+	amount::{show_kbps, show_micros},
+	show::{or_dash, when},
+};
 use armature_primitives::{
-	device::{CpuScore, MemoryScore, Performance},
+	device::{CpuScore, MemoryScore, NetworkScore, Performance},
 	DeviceId, Moment,
 };
 use serde::Serialize;
@@ -83,6 +86,24 @@ struct MemoryComparison {
 	reads: Comparison,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+struct NetworkPart {
+	#[serde(flatten)]
+	span: Span,
+	/// `null` when no other device has such a part.
+	comparison: Option<NetworkComparison>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+struct NetworkComparison {
+	/// Behind is who is further from the nearest verifier.
+	nearest: Comparison,
+	/// Behind is who sends less.
+	up: Comparison,
+	/// Behind is who receives less.
+	down: Comparison,
+}
+
 /// The parts of a score that count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub(super) struct Parts {
@@ -90,6 +111,8 @@ pub(super) struct Parts {
 	cpu: Option<CpuPart>,
 	/// `null` without memory that counts.
 	memory: Option<MemoryPart>,
+	/// `null` without ways to verifiers that count.
+	network: Option<NetworkPart>,
 }
 
 impl Parts {
@@ -114,9 +137,26 @@ impl Parts {
 			let comparison = size.zip(reads).map(|(size, reads)| MemoryComparison { size, reads });
 			MemoryPart { span: ages.span(own.measured_at), comparison }
 		};
+		let network = |own: NetworkScore| {
+			let found = || {
+				let found = others().filter_map(|(_, score)| score.network);
+				found.filter(move |other| ages.counts(other.measured_at))
+			};
+			let compared =
+				|is_behind: &dyn Fn(NetworkScore) -> bool| compare(found().map(is_behind), partial);
+			let nearest = compared(&|other| other.nearest_micros > own.nearest_micros);
+			let up = compared(&|other| other.up_kbps < own.up_kbps);
+			let down = compared(&|other| other.down_kbps < own.down_kbps);
+			let comparison = nearest
+				.zip(up)
+				.zip(down)
+				.map(|((nearest, up), down)| NetworkComparison { nearest, up, down });
+			NetworkPart { span: ages.span(own.measured_at), comparison }
+		};
 		Self {
 			cpu: own.cpu.filter(|own| ages.counts(own.measured_at)).map(cpu),
 			memory: own.memory.filter(|own| ages.counts(own.measured_at)).map(memory),
+			network: own.network.filter(|own| ages.counts(own.measured_at)).map(network),
 		}
 	}
 
@@ -124,9 +164,10 @@ impl Parts {
 	pub(super) fn missing_from(&self) -> Moment {
 		let cpu = self.cpu.map(|part| part.span);
 		let memory = self.memory.map(|part| part.span);
+		let network = self.network.map(|part| part.span);
 		// A part counts up to its end.
 		let after = |span: Option<Span>| span.map_or(0, |span| span.expires_at.saturating_add(1));
-		after(cpu).min(after(memory))
+		after(cpu).min(after(memory)).min(after(network))
 	}
 
 	/// Rows for a table.
@@ -134,17 +175,20 @@ impl Parts {
 		let until = |span: Option<Span>| or_dash(&span.map(|span| when(span.expires_at, now)));
 		let speed = self.cpu.and_then(|part| part.comparison).map(speed_sentence);
 		let memory = self.memory.and_then(|part| part.comparison).map(memory_sentence);
+		let network = self.network.and_then(|part| part.comparison).map(network_sentence);
 		vec![
 			("speed counts until", until(self.cpu.map(|part| part.span))),
 			("speed compared", or_dash(&speed)),
 			("memory counts until", until(self.memory.map(|part| part.span))),
 			("memory compared", or_dash(&memory)),
+			("network counts until", until(self.network.map(|part| part.span))),
+			("network compared", or_dash(&network)),
 		]
 	}
 }
 
 /// Rows for what a device has shown.
-pub(crate) fn figures(shown: &Performance, now: Moment) -> [(&'static str, String); 2] {
+pub(crate) fn figures(shown: &Performance, now: Moment) -> [(&'static str, String); 3] {
 	let cpu = shown.cpu.map(|cpu| {
 		format!(
 			"{} steps/s on each of {} lanes, measured {}",
@@ -163,7 +207,18 @@ pub(crate) fn figures(shown: &Performance, now: Moment) -> [(&'static str, Strin
 			when(memory.measured_at, now)
 		)
 	});
-	[("speed", or_dash(&cpu)), ("memory shown", or_dash(&memory))]
+	let network = shown.network.map(|network| {
+		format!(
+			"{} up, {} down, {} to the nearest verifier, {} to half of them, measured {}",
+			show_kbps(network.up_kbps),
+			show_kbps(network.down_kbps),
+			show_micros(network.nearest_micros),
+			show_micros(network.median_micros),
+			when(network.measured_at, now)
+		)
+	});
+	let rows = [("speed", cpu), ("memory shown", memory), ("network", network)];
+	rows.map(|(row, cell)| (row, or_dash(&cell)))
 }
 
 /// Counts who of the others is behind. `None` without others.
@@ -187,6 +242,16 @@ fn memory_sentence(MemoryComparison { size, reads }: MemoryComparison) -> String
 		size.percent,
 		reads.percent,
 		of_whom(size)
+	)
+}
+
+fn network_sentence(NetworkComparison { nearest, up, down }: NetworkComparison) -> String {
+	format!(
+		"nearer than {} %, faster up than {} % and down than {} % of {}",
+		nearest.percent,
+		up.percent,
+		down.percent,
+		of_whom(nearest)
 	)
 }
 

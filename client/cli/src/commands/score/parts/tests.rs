@@ -1,6 +1,7 @@
 //! The parts of a score, beside each other and as people and programs read them.
 
 use super::*;
+use armature_primitives::location::LocationFinding;
 use serde_json::json;
 
 /// Parts that were measured at 100 count until 160.
@@ -17,11 +18,21 @@ fn memory(offered_mib: u32, read_nanos: u32, measured_at: Moment) -> MemoryScore
 }
 
 fn fast(steps_per_second_per_lane: u64) -> Performance {
-	Performance { cpu: Some(cpu(steps_per_second_per_lane, 100)), memory: None }
+	Performance { cpu: Some(cpu(steps_per_second_per_lane, 100)), ..Performance::default() }
 }
 
 fn large(offered_mib: u32, read_nanos: u32) -> Performance {
-	Performance { cpu: None, memory: Some(memory(offered_mib, read_nanos, 100)) }
+	Performance { memory: Some(memory(offered_mib, read_nanos, 100)), ..Performance::default() }
+}
+
+fn network(nearest_micros: u32, up_kbps: u32, down_kbps: u32, measured_at: Moment) -> NetworkScore {
+	let (median_micros, location) = (20_000, LocationFinding::Unknown);
+	NetworkScore { nearest_micros, median_micros, up_kbps, down_kbps, location, measured_at }
+}
+
+fn near(nearest_micros: u32, up_kbps: u32, down_kbps: u32) -> Performance {
+	let network = network(nearest_micros, up_kbps, down_kbps, 100);
+	Performance { network: Some(network), ..Performance::default() }
 }
 
 /// Puts a score beside those of devices 2 and up.
@@ -69,10 +80,21 @@ fn memory_should_be_compared_by_size_and_by_reads() {
 }
 
 #[test]
+fn ways_should_be_compared_by_each_figure() {
+	let others = [near(9, 50, 50), near(7, 40, 90)];
+	let compared = |own| beside(own, &others, false).network.expect("a way").comparison;
+	let found = compared(near(8, 45, 90)).expect("others");
+	assert_eq!((found.nearest.percent, found.up.percent, found.down.percent), (50, 50, 50));
+	assert_eq!(found.nearest.others, 2);
+	assert_eq!(beside(near(8, 45, 90), &[fast(1)], false).network.expect("a way").comparison, None);
+}
+
+#[test]
 fn own_old_and_absent_parts_should_not_be_compared() {
 	let aged = |measured_at| Performance {
 		cpu: Some(cpu(1, measured_at)),
 		memory: Some(memory(1, 900, measured_at)),
+		network: Some(network(90_000, 1, 1, measured_at)),
 	};
 	let own = Performance { memory: large(8, 300).memory, ..fast(5) };
 	// The last one is the device's own. One that ends now still counts.
@@ -88,17 +110,29 @@ fn own_old_and_absent_parts_should_not_be_compared() {
 
 #[test]
 fn parts_should_count_up_to_their_end() {
-	let own = Performance { cpu: Some(cpu(5, 90)), memory: Some(memory(8, 300, 89)) };
+	let own = Performance {
+		cpu: Some(cpu(5, 90)),
+		memory: Some(memory(8, 300, 89)),
+		network: Some(network(1, 2, 3, 89)),
+	};
 	let parts = beside(own, &[], false);
 	let expected = Span { age_millis: 60, expires_at: 150 };
 	assert_eq!(parts.cpu.expect("a speed").span, expected);
-	assert_eq!(parts.memory, None);
+	assert_eq!((parts.memory, parts.network), (None, None));
 }
 
 #[test]
 fn part_should_be_missing_from_the_first_end_on() {
-	let own = Performance { cpu: Some(cpu(5, 110)), memory: Some(memory(8, 300, 100)) };
-	assert_eq!(beside(own, &[], false).missing_from(), 161);
+	let part = |speed, size, way| Performance {
+		cpu: Some(cpu(5, speed)),
+		memory: Some(memory(8, 300, size)),
+		network: Some(network(1, 2, 3, way)),
+	};
+	for own in [part(100, 110, 110), part(110, 100, 110), part(110, 110, 100)] {
+		assert_eq!(beside(own, &[], false).missing_from(), 161);
+		let lacking = Performance { network: None, ..own };
+		assert_eq!(beside(lacking, &[], false).missing_from(), 0);
+	}
 	assert_eq!(beside(fast(5), &[], false).missing_from(), 0);
 	assert_eq!(beside(large(8, 300), &[], false).missing_from(), 0);
 	assert_eq!(beside(Performance::default(), &[], false).missing_from(), 0);
@@ -106,8 +140,13 @@ fn part_should_be_missing_from_the_first_end_on() {
 
 #[test]
 fn parts_should_be_told_to_people_and_programs() {
-	let own = Performance { memory: large(8, 300).memory, ..fast(5) };
-	let other = Performance { memory: large(9, 400).memory, ..fast(4) };
+	let own = Performance {
+		memory: large(8, 300).memory,
+		network: near(7, 1_000, 50).network,
+		..fast(5)
+	};
+	let other =
+		Performance { memory: large(9, 400).memory, network: near(8, 900, 51).network, ..fast(4) };
 	let parts = beside(own, &[other], false);
 	let rows = [
 		("speed counts until", "in 10 ms"),
@@ -116,6 +155,11 @@ fn parts_should_be_told_to_people_and_programs() {
 		(
 			"memory compared",
 			"more memory than 0 %, faster reads than 100 % of 1 other measured device",
+		),
+		("network counts until", "in 10 ms"),
+		(
+			"network compared",
+			"nearer than 100 %, faster up than 100 % and down than 0 % of 1 other measured device",
 		),
 	];
 	assert_eq!(parts.rows(150), rows.map(|(row, cell)| (row, cell.to_owned())));
@@ -130,23 +174,37 @@ fn parts_should_be_told_to_people_and_programs() {
 			"expires_at": 160,
 			"comparison": { "size": compared(0), "reads": compared(1) },
 		},
+		"network": {
+			"age_millis": 50,
+			"expires_at": 160,
+			"comparison": { "nearest": compared(1), "up": compared(1), "down": compared(0) },
+		},
 	});
 	assert_eq!(serde_json::to_value(parts).unwrap(), expected);
 	let nothing = beside(Performance::default(), &[other], false);
 	assert!(nothing.rows(150).iter().all(|(_, cell)| cell == "-"));
-	assert_eq!(serde_json::to_value(nothing).unwrap(), json!({ "cpu": null, "memory": null }));
+	assert_eq!(
+		serde_json::to_value(nothing).unwrap(),
+		json!({ "cpu": null, "memory": null, "network": null })
+	);
 }
 
 #[test]
 fn figures_should_name_their_units() {
-	let own = Performance { memory: large(1_000, 300).memory, ..fast(5) };
-	let [speed, memory] = figures(&own, 150);
+	let own = Performance {
+		memory: large(1_000, 300).memory,
+		network: near(9_050, 12_345, 250_000).network,
+		..fast(5)
+	};
+	let [speed, memory, network] = figures(&own, 150);
 	let expected = "5 steps/s on each of 4 lanes, measured 50 ms ago";
 	assert_eq!(speed, ("speed", expected.to_owned()));
 	let expected =
 		"1000 MiB offered, 900 MiB filled at 450 MiB/s, 300 ns a read, measured 50 ms ago";
 	assert_eq!(memory, ("memory shown", expected.to_owned()));
-	let dash = "-".to_owned();
-	let expected = [("speed", dash.clone()), ("memory shown", dash)];
+	let expected = "12.345 Mbit/s up, 250.000 Mbit/s down, 9.050 ms to the nearest verifier, \
+	                20.000 ms to half of them, measured 50 ms ago";
+	assert_eq!(network, ("network", expected.to_owned()));
+	let expected = ["speed", "memory shown", "network"].map(|row| (row, "-".to_owned()));
 	assert_eq!(figures(&Performance::default(), 150), expected);
 }
