@@ -70,7 +70,9 @@ async fn scenario(network: &mut Network) -> Result<()> {
 			parameters.round_interval_blocks = 2;
 			parameters.min_share = Static(Ppm::ONE);
 			parameters.max_share = Static(Ppm::ONE);
-			parameters.memory_part = Static(Ppm(0));
+			// Draws leave no time for requests.
+			parameters.memory_part = Static(Ppm(300_000));
+			parameters.network_part = Static(Ppm(300_000));
 		})
 		.await?;
 
@@ -79,7 +81,15 @@ async fn scenario(network: &mut Network) -> Result<()> {
 	let number = network.start_agent(&options)?;
 	network.wait_until_matchable(number, MATCHABLE)?;
 	let device = DeviceId(u32::try_from(number)?);
+	has_ways_to_all(network, number)?;
 	all_paid(&witness).await?;
+	// From now on only lanes are asked for.
+	witness
+		.set_challenge_parameters(|parameters| {
+			parameters.memory_part = Static(Ppm(0));
+			parameters.network_part = Static(Ppm(0));
+		})
+		.await?;
 	let claimed = network.cli().run(accounts::VERIFIER, &["verifier", "claim"])?;
 	ensure!(claimed["left"].as_str() == Some("0"), "{claimed}");
 	let bond = bond(&witness, device).await?;
@@ -93,7 +103,7 @@ async fn scenario(network: &mut Network) -> Result<()> {
 		PATIENCE,
 		|shown| (shown["status"] == "jailed").then(|| shown.clone()),
 	)?;
-	for part in ["cpu", "memory"] {
+	for part in ["cpu", "memory", "network"] {
 		ensure!(shown["performance"][part].is_null(), "it kept its score: {shown}");
 	}
 	let fault = query::challenge_parameters(&witness.best().await?).await?.fault_slash.0;
@@ -101,6 +111,38 @@ async fn scenario(network: &mut Network) -> Result<()> {
 	let slashed = (bond * u128::from(fault.0)).div_ceil(1_000_000);
 	ensure!(left == bond - slashed, "of {bond} were left {left}, not {}", bond - slashed);
 	cheat.shutdown().await;
+	Ok(())
+}
+
+/// Waits until all three verifiers have measured their ways to a device, and claims that it is
+/// somewhere.
+fn has_ways_to_all(network: &Network, device: u64) -> Result<()> {
+	let id = device.to_string();
+	let show = ["device", "show", id.as_str()];
+	let shown = network.cli().until("measured ways", &show, PATIENCE, |shown| {
+		(!shown["performance"]["network"].is_null()).then(|| shown.clone())
+	})?;
+	let trips = shown["score"]["round_trips"].as_array().context("a list")?;
+	ensure!(trips.len() == 3, "{shown}");
+	let way = &shown["performance"]["network"];
+	ensure!(way["nearest_micros"] == trips[0]["micros"], "{shown}");
+	for moved in ["up_kbps", "down_kbps"] {
+		// Loopback moves more than 100 Mbit/s, whatever else the machine does.
+		ensure!(way[moved].as_u64() > Some(100_000), "{shown}");
+	}
+	let place = ["--latitude", "50.11", "--longitude", "-8.68"];
+	let set = [&["device", "position", "set", id.as_str()][..], &place].concat();
+	network.cli().run(accounts::PROVIDER, &set)?;
+	network
+		.cli()
+		.run(accounts::VERIFIER, &[&["verifier", "position", "set"][..], &place].concat())?;
+	let shown = network.cli().run("", &show)?;
+	let claimed = &shown["score"]["position"];
+	ensure!(claimed["latitude"] == 50_110_000 && claimed["longitude"] == -8_680_000, "{shown}");
+	// All verifiers of this machine are in one network, so that nothing is known of it.
+	ensure!(shown["score"]["location"] == "unknown", "{shown}");
+	let verifier = network.cli().run("", &["verifier", "show", accounts::VERIFIER])?;
+	ensure!(verifier["position"] == *claimed, "{verifier}");
 	Ok(())
 }
 

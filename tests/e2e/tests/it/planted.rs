@@ -16,7 +16,7 @@ use armature_p2p::{
 	RateLimit, Refusal, ServiceKind,
 };
 use armature_primitives::{
-	challenge::{AssignmentPhase, ChallengeTask, Measured, Verdict},
+	challenge::{AssignmentPhase, ChallengeTask, Measured, Verdict, Work},
 	DeviceId, Moment, Ppm, RoundId, H256,
 };
 use armature_sdk::{query, Account, Chain, Static};
@@ -66,6 +66,7 @@ async fn scenario(network: &mut Network) -> Result<()> {
 			parameters.min_share = Static(Ppm::ONE);
 			parameters.max_share = Static(Ppm::ONE);
 			parameters.memory_part = Static(Ppm(0));
+			parameters.network_part = Static(Ppm(0));
 		})
 		.await?;
 	let options =
@@ -190,9 +191,15 @@ async fn pass(handle: &Handle, peers: &Peers, task: ChallengeTask) -> Option<Ver
 	let answer = handle.control(peer, start, EXCHANGE).await.ok()?;
 	let ControlResponse::Committed { commit, signature } = answer else { return None };
 	let elapsed = u32::try_from(began.elapsed().as_millis()).ok()?.max(1);
-	let measured = match task.memory() {
-		None => Measured::Cpu { elapsed_millis: elapsed },
-		Some(_) => Measured::Memory { fill_millis: elapsed, read_nanos: 500 },
+	let measured = match task.work {
+		Work::Cpu(_) => Measured::Cpu { elapsed_millis: elapsed },
+		Work::Memory(_) => Measured::Memory { fill_millis: elapsed, read_nanos: 500 },
+		Work::Network(_) => Measured::Network {
+			answer_millis: elapsed,
+			round_trip_micros: 500,
+			up_kbps: 9_000,
+			down_kbps: 9_000,
+		},
 	};
 	Some(Verdict::Passed { measured, power: commit.power, root: commit.root, signature })
 }
