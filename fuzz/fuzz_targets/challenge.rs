@@ -142,7 +142,8 @@ fn judge_proof(input: &mut Input<'_>) {
 		return;
 	};
 	assert_eq!(bytes, proof.encode(), "two encodings of one proof");
-	assert!(check_proof(&proof).is_err(), "forged: {proof:?}");
+	let forged = device::forged_error(&TRANSCRIPT.0, &proof);
+	assert_eq!(check_proof(&proof), Err(forged), "{proof:?}");
 	let root =
 		|signed: &SignedCommit| if is_honest { transcript.root() } else { signed.commit.root };
 	match proof {

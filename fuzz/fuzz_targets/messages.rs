@@ -1,6 +1,9 @@
 //! What agents, orchestrators and verifiers send each other, and what a verifier posts on chain.
 #![no_main]
 
+#[path = "messages/verdicts.rs"]
+mod verdicts;
+
 use armature_fuzz::Input;
 use armature_primitives::{
 	challenge::{Assignment, ChallengeTask, Verdict, Work, MAX_LANES},
@@ -8,24 +11,21 @@ use armature_primitives::{
 	DeviceId, RoundId, H256,
 };
 use armature_verifier::challenge::{
-	check_power, check_work,
+	check_work,
 	fraud::FraudProof,
 	memory::{MAX_READS, MAX_SEGMENTS as MAX_WALKED, MAX_WALK_LANES},
-	verdict::{conclude, Conclusion, Standing},
+	network::{MAX_ECHOES, MAX_LEAD_MILLIS, MAX_TRANSFER_KIB, MAX_TRANSFER_MILLIS},
 	MAX_CHECKPOINTS, MAX_STEPS_PER_SEGMENT,
 };
 use armature_wire::{
 	testing::{blob_requests, blob_responses, control_requests, control_responses},
 	BlobRequest, BlobResponse, ControlRequest, ControlResponse, Message, PutAuth, ServiceKind,
-	StatusReport, MAX_BLOCKS, MAX_CHUNK_LEN, MAX_DEPTH, MAX_OPENINGS_LEN, MAX_PEER_ID_LEN,
-	MAX_SEGMENTS, MAX_VERSION_LEN, MAX_WALK_SEGMENTS,
+	StatusReport, MAX_BLOCKS, MAX_CHUNK_LEN, MAX_DATA_LEN, MAX_DEPTH, MAX_OPENINGS_LEN,
+	MAX_PEER_ID_LEN, MAX_SEGMENTS, MAX_VERSION_LEN, MAX_WALK_SEGMENTS,
 };
 use codec::{Decode, DecodeAll, DecodeLimit, Encode, MaxEncodedLen};
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Debug;
-
-/// The most verifiers of a round.
-const MAX_COMMITTEE: usize = 5;
 
 /// Decodes bytes whole: what does has one encoding, and nests no deeper than a decoder follows.
 fn decode<T: Encode + Decode + Debug + PartialEq>(bytes: &[u8]) -> Option<T> {
@@ -50,6 +50,8 @@ impl Bounded for ControlRequest {
 			ControlRequest::OpenSegments { segments, .. } => segments.len() <= MAX_SEGMENTS,
 			ControlRequest::OpenBlocks { positions, .. } => positions.len() <= MAX_BLOCKS,
 			ControlRequest::OpenWalk { segments, .. } => segments.len() <= MAX_WALK_SEGMENTS,
+			ControlRequest::Fetch { len, .. } => (1..=MAX_DATA_LEN).contains(&(*len as usize)),
+			ControlRequest::Deliver { data, .. } => (1..=MAX_DATA_LEN).contains(&data.len()),
 			// The others have no lists: their types bound them.
 			_ => true,
 		}
@@ -60,6 +62,7 @@ impl Bounded for ControlResponse {
 	fn is_bounded(&self) -> bool {
 		match self {
 			ControlResponse::Opened { openings } => openings.len() <= MAX_OPENINGS_LEN,
+			ControlResponse::Data { data } => data.len() <= MAX_DATA_LEN,
 			ControlResponse::Status { report } => report.version.len() <= MAX_VERSION_LEN,
 			_ => true,
 		}
@@ -133,7 +136,7 @@ fn judge_sized(input: &mut Input<'_>) {
 	let (kind, len) = (input.u8(), u32::from_le_bytes(input.array()));
 	let up_to = |most: usize| len as usize % (2 * most);
 	let (task, key) = (H256([1; 32]), H256([2; 32]));
-	match kind % 9 {
+	match kind % 12 {
 		0 => {
 			let peer = vec![3; up_to(MAX_PEER_ID_LEN)];
 			let signature = Signature::from([4; 64]);
@@ -180,6 +183,19 @@ fn judge_sized(input: &mut Input<'_>) {
 			let put = BlobRequest::Put { hash: key, total, offset, bytes, auth };
 			judge::<BlobRequest>(&put.encode());
 		},
+		8 => {
+			let fetch = ControlRequest::Fetch { task, key, number: 3, len };
+			judge::<ControlRequest>(&fetch.encode());
+		},
+		9 => {
+			let data = vec![3; up_to(MAX_DATA_LEN)];
+			let deliver = ControlRequest::Deliver { task, key, number: 3, data };
+			judge::<ControlRequest>(&deliver.encode());
+		},
+		10 => {
+			let data = vec![3; up_to(MAX_DATA_LEN)];
+			judge::<ControlResponse>(&ControlResponse::Data { data }.encode());
+		},
 		_ => {
 			let bytes = vec![3; up_to(MAX_CHUNK_LEN as usize)];
 			judge::<BlobResponse>(&BlobResponse::Chunk { bytes }.encode());
@@ -224,96 +240,14 @@ fn judge_work(work: &Work) {
 				&& (1..=u64::from(MAX_WALKED)).contains(&walked)
 				&& (1..=MAX_READS).contains(&memory.reads)
 		},
+		Work::Network(network) => {
+			(1..=MAX_ECHOES).contains(&network.echoes)
+				&& (1..=MAX_LEAD_MILLIS).contains(&network.lead_millis)
+				&& (1..=MAX_TRANSFER_MILLIS).contains(&network.transfer_millis)
+				&& (1..=MAX_TRANSFER_KIB).contains(&network.transfer_kib)
+		},
 	};
 	assert_eq!(check_work(work).is_ok(), is_bounded);
-}
-
-/// A task, and what a committee says of it: as many verdicts as standings, and nothing depends on
-/// their order.
-fn judge_verdicts(input: &mut Input<'_>) {
-	let (flags, absent) = (input.u8(), usize::from(input.u8() % 6));
-	let (by, other) = (usize::from(input.u8()), usize::from(input.u8()));
-	let mut rest = input.take(usize::MAX);
-	let Ok(task) = ChallengeTask::decode_with_depth_limit(MAX_DEPTH, &mut rest) else { return };
-	if check_work(&task.work).is_err() {
-		return;
-	}
-	let kind = task.work.kind();
-	let mut verdicts = Vec::new();
-	while verdicts.len() < MAX_COMMITTEE {
-		let Ok(verdict) = Verdict::decode_with_depth_limit(MAX_DEPTH, &mut rest) else { break };
-		verdicts.push(verdict);
-	}
-	// The chain takes none of another kind.
-	verdicts.retain(|verdict| match verdict {
-		Verdict::Passed { measured, .. } => measured.kind() == kind,
-		Verdict::Failed { .. } => true,
-	});
-	if flags & 1 == 1 {
-		for verdict in &mut verdicts {
-			if let Verdict::Passed { root, .. } = verdict {
-				*root = H256::zero();
-			}
-		}
-	}
-	let seats = verdicts.len() + absent;
-	let (conclusion, mut standings) = conclude(&verdicts, seats);
-	check_conclusion(&verdicts, seats, &conclusion, &standings);
-	if verdicts.is_empty() {
-		return;
-	}
-	let (by, other) = (by % verdicts.len(), other % verdicts.len());
-	verdicts.rotate_left(by);
-	verdicts.swap(0, other);
-	standings.rotate_left(by);
-	standings.swap(0, other);
-	assert_eq!(conclude(&verdicts, seats), (conclusion, standings), "their order matters");
-}
-
-fn check_conclusion(
-	verdicts: &[Verdict],
-	seats: usize,
-	conclusion: &Conclusion,
-	standings: &[Standing],
-) {
-	assert_eq!(standings.len(), verdicts.len());
-	let passed: Vec<_> = verdicts
-		.iter()
-		.filter_map(|verdict| match verdict {
-			Verdict::Passed { measured, power, root, .. } => Some((measured, power, root)),
-			Verdict::Failed { .. } => None,
-		})
-		.collect();
-	let said_failed = verdicts.len() - passed.len();
-	let mut roots = passed.iter().map(|(.., root)| *root);
-	let first = roots.next();
-	let is_one_root = roots.all(|root| Some(root) == first);
-	let has_quorum = 2 * verdicts.len() > seats;
-	match *conclusion {
-		Conclusion::Void => {
-			assert!(is_one_root && (!has_quorum || said_failed == passed.len()));
-			assert!(standings.iter().all(|standing| *standing == Standing::Differs));
-		},
-		Conclusion::TwoRoots { failed, posted } => {
-			assert!(!is_one_root);
-			assert_eq!((failed as usize, posted as usize), (said_failed, verdicts.len()));
-		},
-		Conclusion::Failed { failed, posted } => {
-			assert!(is_one_root && has_quorum && said_failed > passed.len());
-			assert_eq!((failed as usize, posted as usize), (said_failed, verdicts.len()));
-		},
-		Conclusion::Passed { measured, power } => {
-			assert!(is_one_root && has_quorum && passed.len() > said_failed);
-			let millis = measured.elapsed_millis();
-			let mut said = passed.iter();
-			assert!(said.any(|(said, ..)| said.elapsed_millis() == millis), "made up");
-			assert!(passed.iter().all(|(said, ..)| said.kind() == measured.kind()));
-			// Figures that all agree with themselves come to such ones.
-			if passed.iter().all(|(_, power, _)| check_power(power).is_ok()) {
-				assert_eq!(check_power(&power), Ok(()));
-			}
-		},
-	}
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -328,6 +262,6 @@ fuzz_target!(|bytes: &[u8]| {
 		},
 		2 => judge_sized(&mut input),
 		3 => judge_posted(input.rest()),
-		_ => judge_verdicts(&mut input),
+		_ => verdicts::judge_verdicts(&mut input),
 	}
 });

@@ -12,12 +12,10 @@ use armature_verifier::{
 		block::{Block, BLOCK_LEN},
 		fill::{fill_lane, open_fill, FillOpening, FillSize, OpenedBlock},
 		fraud::{FraudError, FraudProof, SignedCommit},
-		gemm::{
-			check_entry, EntryOpening, GemmProver, GemmRound, GemmSize, GemmTask, Reference,
-		},
+		gemm::{check_entry, EntryOpening, GemmProver, GemmRound, GemmSize, GemmTask, Reference},
 		memory::{
-			check_walk, line_of, memory_key, walk_leaf, walk_segment, walk_start, Walk, WalkOpening,
-			WalkSize, WalkState,
+			check_walk, line_of, memory_key, walk_leaf, walk_segment, walk_start, Walk,
+			WalkOpening, WalkSize, WalkState,
 		},
 		storage::{check_stored, SealedStorage, StoredBlock},
 	},
@@ -218,14 +216,15 @@ fn check_block(signed: &SignedCommit, opening: &FillOpening) -> Result<(), Fraud
 
 /// Bytes as a proof of fraud. Nobody but the device could have signed it as it is; under its
 /// signature of honestly filled memory no block is a fraud, and under that of another root only a
-/// wrong one.
+/// wrong one. What is no fraud ends in the error that says why.
 fn judge_proof(input: &mut Input<'_>) {
 	let bytes = input.take(usize::MAX);
 	let Ok(proof) = FraudProof::decode_all_with_depth_limit(MAX_DEPTH, &mut &*bytes) else {
 		return;
 	};
 	assert_eq!(bytes, proof.encode(), "two encodings of one proof");
-	assert!(device::check_proof(&TASK, &proof).is_err(), "forged: {proof:?}");
+	let forged = device::forged_error(&TASK, &proof);
+	assert_eq!(device::check_proof(&TASK, &proof), Err(forged), "{proof:?}");
 	let [honest, _] = &*SIGNED;
 	match proof {
 		FraudProof::Block { signed, opening } => {
@@ -233,17 +232,29 @@ fn judge_proof(input: &mut Input<'_>) {
 			let expected = if right { FraudError::RightResult } else { FraudError::BadOpening };
 			assert_eq!(check_block(honest, &opening), Err(expected));
 			let root = signed.commit.root;
-			let walk = Walk { memory: root, ..MEMORY.walk };
-			let is_wrong = walk.check_fill(&opening) == Err(ChallengeFailure::WrongResult);
-			let outcome = check_block(&device::sign(&TASK, root), &opening);
-			assert_eq!(outcome.is_ok(), is_wrong);
+			let expected = match (Walk { memory: root, ..MEMORY.walk }).check_fill(&opening) {
+				Ok(()) => Err(FraudError::RightResult),
+				Err(ChallengeFailure::WrongResult) => Ok(()),
+				Err(_) => Err(FraudError::BadOpening),
+			};
+			assert_eq!(check_block(&device::sign(&TASK, root), &opening), expected);
 		},
-		FraudProof::Segment { opening, .. } => {
-			let proof = FraudProof::Segment { signed: honest.clone(), opening };
-			assert_eq!(device::check_proof(&TASK, &proof), Err(FraudError::BadOpening));
+		// The task is one of memory, whatever the root.
+		FraudProof::Segment { signed, opening } => {
+			for signed in [honest.clone(), device::sign(&TASK, signed.commit.root)] {
+				let proof = FraudProof::Segment { signed, opening: opening.clone() };
+				assert_eq!(device::check_proof(&TASK, &proof), Err(FraudError::BadOpening));
+			}
 		},
-		// Two roots are two roots, whatever the work: `challenge` has them.
-		FraudProof::Equivocation { .. } => {},
+		// Two roots are two roots, whatever the work.
+		FraudProof::Equivocation { first, second } => {
+			let [first, second] =
+				[first, second].map(|signed| device::sign(&TASK, signed.commit.root));
+			let is_one = first == second;
+			let expected = if is_one { Err(FraudError::SameRoot) } else { Ok(()) };
+			let proof = FraudProof::Equivocation { first, second };
+			assert_eq!(device::check_proof(&TASK, &proof), expected);
+		},
 	}
 }
 
@@ -262,7 +273,15 @@ fn judge_forged(input: &mut Input<'_>, position: u32) {
 	let at = u32::from_le_bytes(input.array()) as usize % bytes.len();
 	bytes[at] ^= 1 << (input.u8() % 8);
 	if let Ok(changed) = FraudProof::decode_all_with_depth_limit(MAX_DEPTH, &mut bytes.as_slice()) {
-		assert!(device::check_proof(&TASK, &changed).is_err());
+		let is_signed = match &changed {
+			FraudProof::Block { signed, .. } | FraudProof::Segment { signed, .. } => {
+				signed == forged
+			},
+			FraudProof::Equivocation { .. } => false,
+		};
+		let expected =
+			if is_signed { FraudError::BadOpening } else { device::forged_error(&TASK, &changed) };
+		assert_eq!(device::check_proof(&TASK, &changed), Err(expected));
 	}
 }
 
