@@ -26,13 +26,16 @@ REPEAT=20
 
 # What the chain may have to compute for a round and its disputes.
 BENCHMARKS=(prove_fraud prove_wrong_block prove_equivocation two_roots show_planted
-	seal_verdicts reveal_verdicts close_round open_round visit_owner visit_candidate)
+	seal_verdicts reveal_verdicts close_round score_network open_round visit_owner visit_candidate)
 
 # Rounds of an owner's device in a day, by the parameters' defaults: a new one, and one with good history.
 ROUNDS_NEW=16
 ROUNDS_GOOD=1
-# The part of them that is about memory.
+# The parts of them that are about memory, and about the way to verifiers; what that takes of a
+# connection, in milliseconds.
 MEMORY_PART=0.25
+NETWORK_PART=0.0625
+NETWORK_MILLIS=10000
 
 NATIVE_ASKED= WASM_ASKED= OUTPUT=table MEMORY=1024
 while [ $# -gt 0 ]; do
@@ -79,13 +82,15 @@ report() {
 		--arg cpu "$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)" \
 		--arg cores "$(nproc)" --arg rustc "$(rustc --version)" \
 		--arg commit "$(git describe --always --dirty)" \
-		--argjson new $ROUNDS_NEW --argjson good $ROUNDS_GOOD --argjson part $MEMORY_PART '
+		--argjson new $ROUNDS_NEW --argjson good $ROUNDS_GOOD --argjson part $MEMORY_PART \
+		--argjson network $NETWORK_PART --argjson moving $NETWORK_MILLIS '
 		def millis_of($kind): [$native[0][]? | select(.kind == $kind) | .elapsed_millis][0];
 		# Of the time of a day.
 		def load($rounds):
 			(millis_of("cpu")) as $cpu | (millis_of("memory")) as $memory
 			| if $cpu and $memory
-			  then $rounds * ((1 - $part) * $cpu + $part * $memory) / 86400000 else null end;
+			  then $rounds * ((1 - $part - $network) * $cpu + $part * $memory + $network * $moving) / 86400000
+			  else null end;
 		{
 			date: $date, commit: $commit, cpu: $cpu, cores: ($cores | tonumber),
 			system: $system, rustc: $rustc,
