@@ -127,8 +127,8 @@ fn has_ways_to_all(network: &Network, device: u64) -> Result<()> {
 	let way = &shown["performance"]["network"];
 	ensure!(way["nearest_micros"] == trips[0]["micros"], "{shown}");
 	for moved in ["up_kbps", "down_kbps"] {
-		// Loopback moves more than 100 Mbit/s, whatever else the machine does.
-		ensure!(way[moved].as_u64() > Some(100_000), "{shown}");
+		// Loopback moves a thousand times as much.
+		ensure!(way[moved].as_u64() > Some(1_000), "{shown}");
 	}
 	let place = ["--latitude", "50.11", "--longitude", "-8.68"];
 	let set = [&["device", "position", "set", id.as_str()][..], &place].concat();
