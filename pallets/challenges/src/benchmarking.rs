@@ -814,9 +814,11 @@ mod benchmarks {
 		for seat in round.seats.iter_mut() {
 			seat.state = SeatState::Revealed(verdict);
 		}
+		let parameters = Params::<T>::get();
+		let before = Performance::default();
 		#[block]
 		{
-			Pallet::<T>::score(Performance::default(), &round, way(), Some(&place()), 1);
+			Pallet::<T>::score(&parameters, before, &round, way(), Some(&place()), 1);
 		}
 		let trips = RoundTrips::<T>::get(device).len();
 		assert!(trips == all.len() && Performances::<T>::contains_key(device));

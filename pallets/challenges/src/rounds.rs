@@ -190,8 +190,14 @@ impl<T: Config> Pallet<T> {
 			match outcome {
 				RoundOutcome::Passed { measured } => {
 					record.failures = 0;
-					let performance =
-						Self::score(before, &round, measured, record.position.as_ref(), now);
+					let performance = Self::score(
+						&parameters,
+						before,
+						&round,
+						measured,
+						record.position.as_ref(),
+						now,
+					);
 					record.last_rounds.set(kind, id);
 					// What was asked for was no surprise.
 					if !round.is_asked {

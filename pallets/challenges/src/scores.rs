@@ -29,6 +29,7 @@ struct Way<'a, AccountId> {
 impl<T: Config> Pallet<T> {
 	/// Stores the score with what a passed round showed, and returns it.
 	pub(crate) fn score(
+		parameters: &Parameters,
 		before: Performance,
 		round: &RoundOf<T>,
 		measured: Measured,
@@ -65,7 +66,7 @@ impl<T: Config> Pallet<T> {
 					median_micros: round_trip_micros,
 					up_kbps: rates(|way| way.up_kbps),
 					down_kbps: rates(|way| way.down_kbps),
-					location: Self::appraise(claimed, &ways),
+					location: Self::appraise(parameters, claimed, &ways),
 					measured_at: now,
 				};
 				let trips = ways.iter().map(|way| RoundTripTo {
@@ -85,9 +86,13 @@ impl<T: Config> Pallet<T> {
 
 	/// Holds round trips against where a device is claimed to be. A verifier that does not say where it is
 	/// has no say.
-	fn appraise(claimed: Option<&Position>, ways: &[Way<T::AccountId>]) -> LocationFinding {
+	fn appraise(
+		parameters: &Parameters,
+		claimed: Option<&Position>,
+		ways: &[Way<T::AccountId>],
+	) -> LocationFinding {
 		let Some(claimed) = claimed else { return LocationFinding::Unknown };
-		let Parameters { near_metres, near_slack_micros, .. } = Params::<T>::get();
+		let Parameters { near_metres, near_slack_micros, .. } = *parameters;
 		let trips: Vec<_> = ways
 			.iter()
 			.filter_map(|way| {

@@ -29,8 +29,8 @@ impl<T: Config> Pallet<T> {
 	/// 10. Ended rounds are at or after the forgetting cursor, before the next id, and not open; who passed
 	///     one is there once.
 	/// 11. What all verifiers have earned is the sum of what each has.
-	/// 13. Claimed places are on the Earth.
 	/// 12. Each owner has as many open rounds as count among its own, and no device in maintenance has one.
+	/// 13. Claimed places are on the Earth.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		Self::try_state_verifiers()?;
 		Self::try_state_rounds()?;

@@ -22,6 +22,9 @@ use std::{
 	path::{Path, PathBuf},
 };
 
+/// The name of the journal in the folder of a verifier.
+pub const JOURNAL_FILE: &str = "journal.redb";
+
 /// A round that this verifier judged.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeptRound {

@@ -8,6 +8,7 @@ use crate::{
 	config::Config,
 	disputes::rerun,
 	error::Error,
+	evidence::JOURNAL_FILE,
 	journal::{Horizon, Journal, JournalError},
 	metrics::{Metrics, Post},
 	posting::{post_verdicts, prove_frauds, Step},
@@ -85,7 +86,7 @@ impl Verifier {
 				source,
 			})?;
 			let seed = load_or_create_seed(&identity_file)?;
-			Ok((seed, Journal::open(&data_dir.join("journal.redb"))?, Sandbox::new()?))
+			Ok((seed, Journal::open(&data_dir.join(JOURNAL_FILE))?, Sandbox::new()?))
 		});
 		let (seed, journal, sandbox) = opening.await.map_err(Error::Interrupted)??;
 		let closing = journal.closing();

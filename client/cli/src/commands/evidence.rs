@@ -14,12 +14,9 @@ use armature_primitives::{
 	MilliWatts, Moment, Ppm,
 };
 use armature_verifier::challenge::fraud::SignedCommit;
-use armature_verifierd::evidence::{read_evidence, KeptRound};
+use armature_verifierd::evidence::{read_evidence, KeptRound, JOURNAL_FILE};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-
-/// The journal's name in a verifier's folder.
-const JOURNAL: &str = "journal.redb";
 
 /// One judgement.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -221,7 +218,7 @@ fn journal(config: Option<&Path>, data_dir: Option<PathBuf>) -> Result<PathBuf> 
 			return Err(Usage("name the verifier with --config or --data-dir".into()).into())
 		},
 	};
-	Ok(data_dir.join(JOURNAL))
+	Ok(data_dir.join(JOURNAL_FILE))
 }
 
 fn sorted(mut kept: Vec<Kept>) -> Vec<Kept> {

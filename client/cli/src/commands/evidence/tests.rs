@@ -180,6 +180,8 @@ fn journal_should_be_found_by_folder_or_by_configuration() {
 	let missing = read_evidence(&expected).unwrap_err().to_string();
 	assert!(missing.contains("there is no journal"), "{missing}");
 	assert!(!data_dir.exists(), "looking makes nothing");
-	assert!(journal(Some(&folder.path().join("none.toml")), None).is_err());
+	let unread = journal(Some(&folder.path().join("none.toml")), None).unwrap_err().to_string();
+	assert!(unread.starts_with("reading the configuration"), "{unread}");
+	assert!(unread.ends_with("none.toml"), "{unread}");
 	assert!(journal(None, None).unwrap_err().is::<Usage>());
 }
