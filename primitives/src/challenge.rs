@@ -132,6 +132,47 @@ impl NetworkChallenge {
 	}
 }
 
+/// The size of a challenge of integer products, for accelerators. The states to make are fixed and time
+/// is measured; all of them stay at hand.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+pub struct GemmChallenge {
+	/// Rows and columns of a state, a byte for each entry.
+	pub side: u32,
+	/// States to make, each a product of the last one with rows of all before it.
+	pub states: u32,
+}
+
+impl GemmChallenge {
+	/// Multiplications and additions of bytes, two for each pair of entries that meet.
+	pub fn operations(&self) -> u128 {
+		let side = u128::from(self.side);
+		side.saturating_pow(3).saturating_mul(2).saturating_mul(self.states.into())
+	}
+
+	/// Bytes of all states.
+	pub fn bytes(&self) -> u128 {
+		u128::from(self.side).saturating_pow(2).saturating_mul(self.states.into())
+	}
+
+	/// All states, in MiB, rounded down.
+	pub fn mib(&self) -> u32 {
+		u32::try_from(self.bytes() >> 20).unwrap_or(u32::MAX)
+	}
+}
+
 /// What a round asks for.
 #[derive(
 	Clone,
@@ -157,6 +198,9 @@ pub enum Work {
 	/// Echoes to sign, and data to move.
 	#[codec(index = 2)]
 	Network(NetworkChallenge),
+	/// Integer products of matrices, on an accelerator.
+	#[codec(index = 3)]
+	Gemm(GemmChallenge),
 }
 
 /// A kind of work.
@@ -187,13 +231,16 @@ pub enum WorkKind {
 	/// [`Work::Network`]
 	#[codec(index = 2)]
 	Network,
+	/// [`Work::Gemm`]
+	#[codec(index = 3)]
+	Gemm,
 }
 
 impl WorkKind {
 	/// Whether the device computes something, and commits to it.
 	pub fn is_computed(self) -> bool {
 		match self {
-			WorkKind::Cpu | WorkKind::Memory => true,
+			WorkKind::Cpu | WorkKind::Memory | WorkKind::Gemm => true,
 			WorkKind::Network => false,
 		}
 	}
@@ -206,15 +253,16 @@ impl Work {
 			Work::Cpu(_) => WorkKind::Cpu,
 			Work::Memory(_) => WorkKind::Memory,
 			Work::Network(_) => WorkKind::Network,
+			Work::Gemm(_) => WorkKind::Gemm,
 		}
 	}
 
-	/// Lanes that are busy at once; none while only data is moved.
+	/// Lanes that are busy at once; none while only data is moved, or an accelerator works.
 	pub fn lanes(&self) -> u16 {
 		match self {
 			Work::Cpu(cpu) => cpu.lanes,
 			Work::Memory(memory) => memory.lanes,
-			Work::Network(_) => 0,
+			Work::Network(_) | Work::Gemm(_) => 0,
 		}
 	}
 }
@@ -250,7 +298,7 @@ impl ChallengeTask {
 	pub fn cpu(&self) -> Option<&CpuChallenge> {
 		match &self.work {
 			Work::Cpu(cpu) => Some(cpu),
-			Work::Memory(_) | Work::Network(_) => None,
+			Work::Memory(_) | Work::Network(_) | Work::Gemm(_) => None,
 		}
 	}
 
@@ -258,7 +306,7 @@ impl ChallengeTask {
 	pub fn memory(&self) -> Option<&MemoryChallenge> {
 		match &self.work {
 			Work::Memory(memory) => Some(memory),
-			Work::Cpu(_) | Work::Network(_) => None,
+			Work::Cpu(_) | Work::Network(_) | Work::Gemm(_) => None,
 		}
 	}
 
@@ -266,13 +314,21 @@ impl ChallengeTask {
 	pub fn network(&self) -> Option<&NetworkChallenge> {
 		match &self.work {
 			Work::Network(network) => Some(network),
-			Work::Cpu(_) | Work::Memory(_) => None,
+			Work::Cpu(_) | Work::Memory(_) | Work::Gemm(_) => None,
+		}
+	}
+
+	/// The products to compute, if it is of that kind.
+	pub fn gemm(&self) -> Option<&GemmChallenge> {
+		match &self.work {
+			Work::Gemm(gemm) => Some(gemm),
+			Work::Cpu(_) | Work::Memory(_) | Work::Network(_) => None,
 		}
 	}
 }
 
 /// What the device signs (under [`crate::signing::Domain::ChallengeCommit`]) when its lanes are done,
-/// its memory is filled, or it is ready to move data.
+/// its memory is filled, its products are computed, or it is ready to move data.
 #[derive(
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
@@ -280,7 +336,8 @@ pub struct ChallengeCommit {
 	/// Blake2b-256 of the task's SCALE encoding. A round whose block is replaced may come back with
 	/// another seed: what was signed for the one is worth nothing for the other.
 	pub task: H256,
-	/// Merkle root over the roots of all lanes' checkpoints, lane 0's first; of memory, over all blocks.
+	/// Merkle root over the roots of all lanes' checkpoints, lane 0's first; of memory, over all blocks; of
+	/// products, over the roots of all states.
 	/// Where nothing is computed, the task's hash once more.
 	pub root: H256,
 	/// Its own power figures under this load.
@@ -322,11 +379,11 @@ pub enum ChallengeFailure {
 	/// The commitment's signature is not the device's.
 	#[codec(index = 2)]
 	BadSignature,
-	/// An opened checkpoint is not under the committed root.
+	/// An opened checkpoint, block or row is not under the committed root.
 	#[codec(index = 3)]
 	BadOpening,
-	/// A re-run segment ended in another state than the committed one, a block was filled wrongly, or other
-	/// data came than was asked for.
+	/// A re-run segment ended in another state than the committed one, a block was filled or an entry
+	/// computed wrongly, or other data came than was asked for.
 	#[codec(index = 4)]
 	WrongResult,
 	/// The power figures contradict themselves.
@@ -378,6 +435,12 @@ pub enum Measured {
 		/// What the device acknowledged, in kilobits per second, rounded down.
 		down_kbps: u32,
 	},
+	/// Of products.
+	#[codec(index = 3)]
+	Gemm {
+		/// From the round's block to the commitment, by the verifier's clock.
+		elapsed_millis: u32,
+	},
 }
 
 impl Measured {
@@ -387,13 +450,14 @@ impl Measured {
 			Measured::Cpu { .. } => WorkKind::Cpu,
 			Measured::Memory { .. } => WorkKind::Memory,
 			Measured::Network { .. } => WorkKind::Network,
+			Measured::Gemm { .. } => WorkKind::Gemm,
 		}
 	}
 
 	/// From the round's block to the commitment, in milliseconds.
 	pub fn elapsed_millis(&self) -> u32 {
 		match self {
-			Measured::Cpu { elapsed_millis } => *elapsed_millis,
+			Measured::Cpu { elapsed_millis } | Measured::Gemm { elapsed_millis } => *elapsed_millis,
 			Measured::Memory { fill_millis, .. } => *fill_millis,
 			Measured::Network { answer_millis, .. } => *answer_millis,
 		}

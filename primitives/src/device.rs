@@ -141,12 +141,15 @@ pub struct Performance {
 	pub memory: Option<MemoryScore>,
 	/// Its way to verifiers.
 	pub network: Option<NetworkScore>,
+	/// Its accelerators.
+	pub gemm: Option<GemmScore>,
 }
 
 impl Performance {
 	/// Whether nothing was shown.
 	pub fn is_empty(&self) -> bool {
-		self.cpu.is_none() && self.memory.is_none() && self.network.is_none()
+		let Self { cpu, memory, network, gemm } = self;
+		cpu.is_none() && memory.is_none() && network.is_none() && gemm.is_none()
 	}
 }
 
@@ -228,6 +231,58 @@ pub struct NetworkScore {
 	pub down_kbps: u32,
 	/// What the round trips say of where it claims to be.
 	pub location: LocationFinding,
+	/// When the round that measured it closed.
+	pub measured_at: Moment,
+}
+
+/// The most memory of accelerators that a device can offer, in MiB: a tebibyte.
+pub const MAX_ACCELERATOR_MIB: u32 = 1 << 20;
+
+/// What a device offers to compute integer products with.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+pub struct AcceleratorOffer {
+	/// Memory that states are kept in, in MiB, at most [`MAX_ACCELERATOR_MIB`].
+	pub memory_mib: u32,
+	/// Rows and columns of a state. A fast accelerator needs long ones to be busy, and with them a round
+	/// takes longer: two times `side` operations for each byte of memory.
+	pub side: u32,
+}
+
+/// What a device's accelerators have computed, and the memory that they had at hand.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+pub struct GemmScore {
+	/// What it offered when it was measured.
+	pub offer: AcceleratorOffer,
+	/// Memory of that whose contents it had at hand, in MiB.
+	pub shown_mib: u32,
+	/// Multiplications and additions of bytes (int8, with sums of 32 bits) per second.
+	pub operations_per_second: u64,
 	/// When the round that measured it closed.
 	pub measured_at: Moment,
 }

@@ -80,7 +80,7 @@ pub enum ChallengeError {
 	WrongCount,
 	/// The task asks for another kind of work.
 	OtherKind,
-	/// The memory of the task, or what it moves, is out of bounds.
+	/// The memory of the task, what it moves or what it multiplies is out of bounds.
 	Size(fill::SizeError),
 	/// The caller stopped the run.
 	Stopped,
@@ -125,6 +125,7 @@ pub fn check_work(work: &Work) -> Result<(), ChallengeError> {
 		Work::Cpu(cpu) => checkpoints(cpu).map(|_| ()),
 		Work::Memory(memory) => Ok(memory::check_size(memory)?),
 		Work::Network(network) => Ok(network::check_size(network)?),
+		Work::Gemm(gemm) => Ok(gemm::check_size(gemm)?),
 	}
 }
 

@@ -1,7 +1,8 @@
 //! Plays 1,000 rounds against each kind of cheat with the code that devices, verifiers and chain run, and
 //! prints how often it was found beside what the formulas say, and what it won or lost.
 //!
-//! `cargo run --release -p armature-verifier --example adversaries [ROUNDS]`
+//! `cargo run --release -p armature-verifier --example adversaries [ROUNDS [TABLE]]`, with one of the tables
+//! lanes, memory, gemm, planted and network, or all.
 //!
 //! Lanes: tasks are small (two lanes of 120 segments of four steps); what is found depends on the share of
 //! wrong segments and on the number of samples, not on the size. Money is of a device that draws 200 W at
@@ -20,6 +21,9 @@
 //! at any size, and there is none from a seventh on: there, and for blocks left out at the end of a lane,
 //! the cost grows with the lane.
 //!
+//! Products: six states of 24 rows. Two of the devices leave out a share of all rows, and make those again
+//! that a column chooses.
+//!
 //! Planted answers: two of five verifiers say of every round of memory that it passed. One round of a
 //! hundred is answered with what was planted, by one device or another. Whoever has less than half of its
 //! bond left is on no committee any more; others take its place.
@@ -27,6 +31,7 @@
 //! Ways to verifiers: two of five say other rates than they have measured.
 
 mod chance;
+mod gemm;
 mod lanes;
 mod memory;
 mod network;
@@ -58,11 +63,19 @@ fn main() {
 	let rounds: u32 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1_000);
 	let mut out = std::io::stdout().lock();
 	let mut line = |text: String| writeln!(out, "{text}").expect("standard output is open");
-	lanes::print(rounds, &mut line);
-	line(String::new());
-	memory::print(rounds, &mut line);
-	line(String::new());
-	planted::print(rounds, &mut line);
-	line(String::new());
-	network::print(rounds, &mut line);
+	let wanted = std::env::args().nth(2);
+	type Print<'a> = &'a dyn Fn(u32, &mut dyn FnMut(String));
+	let tables: [(&str, Print<'_>); 5] = [
+		("lanes", &|rounds, mut line| lanes::print(rounds, &mut line)),
+		("memory", &|rounds, mut line| memory::print(rounds, &mut line)),
+		("gemm", &|rounds, mut line| gemm::print(rounds, &mut line)),
+		("planted", &|rounds, mut line| planted::print(rounds, &mut line)),
+		("network", &|rounds, mut line| network::print(rounds, &mut line)),
+	];
+	for (name, print) in tables {
+		if wanted.as_ref().is_none_or(|wanted| wanted == name) {
+			print(rounds, &mut line);
+			line(String::new());
+		}
+	}
 }

@@ -3,6 +3,7 @@
 use super::{
 	check_opening,
 	fill::{check_fill, FillOpening},
+	gemm::{check_entry, committed, EntryOpening, GemmTask},
 	memory::{memory_key, sizes},
 	task_hash, SegmentOpening,
 };
@@ -28,7 +29,7 @@ pub struct SignedCommit {
 	pub signature: Signature,
 }
 
-/// A proof against a device, at most 17 kB; every bound is enforced while decoding.
+/// A proof against a device, at most 17 kB, or 101 kB of an entry; every bound is enforced while decoding.
 #[derive(
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
@@ -57,6 +58,14 @@ pub enum FraudProof {
 		/// The block.
 		opening: Box<FillOpening>,
 	},
+	/// An entry of a state under the committed root is not the product that it should be.
+	#[codec(index = 3)]
+	Entry {
+		/// What the device committed to.
+		signed: SignedCommit,
+		/// The entry.
+		opening: Box<EntryOpening>,
+	},
 }
 
 /// Why a proof proves nothing.
@@ -70,12 +79,13 @@ pub enum FraudError {
 	SameRoot,
 	/// The opening is not under the committed root, or of nothing that the task asks for.
 	BadOpening,
-	/// The segment was re-run, or the block filled again, and is right.
+	/// The segment was re-run, the block filled or the entry computed again, and is right.
 	RightResult,
 }
 
 /// Whether `proof` shows a fraud of the device with this `key` in the round of `task`. Costs at most
-/// two signature checks, or one and the re-run of a segment, or one and a compression.
+/// two signature checks, or one and the re-run of a segment, a compression, or the hashes and the product
+/// of three rows.
 ///
 /// # Errors
 ///
@@ -114,6 +124,11 @@ pub fn check_fraud(
 			let key = memory_key(&task.seed, task.device, &fill);
 			is_wrong(check_fill(&key, &fill, &root, opening))
 		},
+		FraudProof::Entry { signed, opening } => {
+			let root = check(signed)?;
+			let products = GemmTask::of_round(task).ok_or(FraudError::BadOpening)?;
+			is_wrong(check_entry(&products, &[committed(task, root)], opening))
+		},
 		FraudProof::Equivocation { first, second } => {
 			if first.commit.root == second.commit.root {
 				return Err(FraudError::SameRoot);
@@ -131,12 +146,13 @@ mod tests {
 		challenge::{
 			block::{Block, BLOCK_LEN},
 			fill::{fill_lane, open_fill, FillSize, OpenedBlock},
+			gemm::{round_nonce, Backend, GemmProver, HostStates},
 			run_lane, State, Transcript,
 		},
 		merkle::Tree,
 	};
 	use armature_primitives::{
-		challenge::{CpuChallenge, MemoryChallenge, Work},
+		challenge::{CpuChallenge, GemmChallenge, MemoryChallenge, Work},
 		signing::device_payload,
 		telemetry::{PowerReading, PowerSource},
 		DeviceId, MilliWatts, Ppm, RoundId,
@@ -321,6 +337,66 @@ mod tests {
 		assert_eq!(check(&task, root, opening), Err(FraudError::RightResult));
 	}
 
+	const GEMM: GemmChallenge = GemmChallenge { side: 8, states: 5 };
+
+	fn gemm_task() -> ChallengeTask {
+		ChallengeTask { work: Work::Gemm(GEMM), ..task() }
+	}
+
+	/// Multiplies nothing: every state is full of one byte.
+	struct Lazy(HostStates);
+
+	impl Backend for Lazy {
+		type Error = Infallible;
+
+		fn begin(&mut self, task: &GemmTask) -> Result<(), Infallible> {
+			self.0 = HostStates::first(task);
+			Ok(())
+		}
+
+		fn step(&mut self, _: &GemmTask, step: u32, _: &[u32]) -> Result<Vec<H256>, Infallible> {
+			Ok(self.0.push([step as u8; 64].to_vec()))
+		}
+
+		fn row(&mut self, step: u32, row: u32) -> Result<Option<Vec<u8>>, Infallible> {
+			Ok(self.0.after(step, row).map(<[u8]>::to_vec))
+		}
+	}
+
+	#[test]
+	fn wrong_entry_should_be_fraud_and_a_right_one_not() {
+		let task = gemm_task();
+		let products = GemmTask::of_round(&task).expect("of this kind");
+		let sign = |root| {
+			let commit = ChallengeCommit { task: task_hash(&task), ..signed(root).commit };
+			let payload = device_payload(Domain::ChallengeCommit, &GENESIS, task.device, &commit);
+			SignedCommit { commit, signature: key().sign(&payload) }
+		};
+		let check = |task: &ChallengeTask, root, opening: &EntryOpening| {
+			let opening = Box::new(opening.clone());
+			let proof = FraudProof::Entry { signed: sign(root), opening };
+			check_fraud(&GENESIS, task, &key().public(), &proof)
+		};
+		let lazy = Lazy(HostStates::first(&products));
+		let mut prover = GemmProver::begin(products, lazy).expect("in bounds");
+		let root = prover.round(round_nonce(&task)).expect("done");
+		let entries = (0..GEMM.side).map(|column| prover.open(4, 2, column).expect("kept"));
+		let entries: Vec<_> = entries.collect();
+		let wrong = entries.iter().find(|opening| check(&task, root, opening) == Ok(()));
+		let wrong = wrong.expect("of eight made-up entries one that is wrong");
+		assert_eq!(check(&task, H256([1; 32]), wrong), Err(FraudError::BadOpening));
+		assert_eq!(check(&memory_task(), root, wrong), Err(FraudError::OtherTask));
+		let mut outside = wrong.clone();
+		outside.row = GEMM.side;
+		assert_eq!(check(&task, root, &outside), Err(FraudError::BadOpening));
+
+		let reference = crate::challenge::gemm::Reference::default();
+		let mut prover = GemmProver::begin(products, reference).expect("in bounds");
+		let root = prover.round(round_nonce(&task)).expect("done");
+		let right = prover.open(4, 2, 3).expect("kept");
+		assert_eq!(check(&task, root, &right), Err(FraudError::RightResult));
+	}
+
 	#[test]
 	fn kinds_should_not_be_mixed_up() {
 		let opening = transcript().open(1, WRONG).expect("within the task");
@@ -334,10 +410,20 @@ mod tests {
 		let (root, opening) = block(17, 17);
 		let proof = FraudProof::Block { signed: signed(root), opening: Box::new(opening) };
 		assert_eq!(check(&proof), Err(FraudError::BadOpening));
+		let gemm = gemm_task();
+		let products = GemmTask::of_round(&gemm).expect("of this kind");
+		let lazy = Lazy(HostStates::first(&products));
+		let mut prover = GemmProver::begin(products, lazy).expect("in bounds");
+		let root = prover.round(round_nonce(&gemm)).expect("done");
+		let opening = Box::new(prover.open(4, 2, 3).expect("kept"));
+		let proof = FraudProof::Entry { signed: signed(root), opening };
+		assert_eq!(check(&proof), Err(FraudError::BadOpening));
 	}
 
 	#[test]
 	fn proof_should_have_its_stated_size() {
-		assert!(FraudProof::max_encoded_len() <= 17_000, "{}", FraudProof::max_encoded_len());
+		assert!(FraudProof::max_encoded_len() <= 102_000, "{}", FraudProof::max_encoded_len());
+		let of_others = SignedCommit::max_encoded_len() + FillOpening::max_encoded_len();
+		assert!(of_others < 17_000, "{of_others}");
 	}
 }

@@ -30,10 +30,12 @@
 //! a state, and the states of a round, are in Merkle trees ([`crate::merkle`]).
 
 mod prover;
+mod round;
 #[cfg(test)]
 mod tests;
 
 pub use prover::{Backend, GemmError, GemmProver, HostStates, Reference};
+pub use round::{check_size, committed, opening_len, operations_per_second, round_nonce};
 
 use super::{fill::SizeError, sampling::draw};
 use crate::merkle::{self, Path};
@@ -58,7 +60,7 @@ pub const MAX_SIDE_DEPTH: u32 = 15;
 pub const MAX_STEPS: u32 = 1 << MAX_STEP_DEPTH;
 
 /// Levels of the tree of the most steps.
-pub const MAX_STEP_DEPTH: u32 = 12;
+pub const MAX_STEP_DEPTH: u32 = 14;
 
 /// The most rounds.
 pub const MAX_ROUNDS: u32 = 256;
@@ -105,6 +107,17 @@ impl GemmSize {
 			return Err(SizeError::TooLarge);
 		}
 		Ok(())
+	}
+
+	/// The most states, of those that were computed, that have to be at hand at once: a window, and a round
+	/// until it is opened.
+	pub fn kept(&self) -> u32 {
+		// Of one round that the window covers, none is let go.
+		if self.rounds == 1 && self.steps <= self.window {
+			self.steps
+		} else {
+			self.window.saturating_add(self.steps)
+		}
 	}
 
 	/// Steps of all rounds together.
@@ -154,18 +167,27 @@ pub struct GemmRound {
 	pub root: H256,
 }
 
-/// The ChaCha8 key stream (nonce and counter zero) under `blake2b256(domain || SCALE(task, number,
-/// row))`, one for each row.
-fn stream(domain: &[u8; 16], task: &GemmTask, number: u32, row: u32) -> Vec<u8> {
-	let key = (domain, task, number, row).using_encoded(sp_io::hashing::blake2_256);
+/// The key of a stream, of which there is one for each row: `blake2b256(domain || SCALE(task, number,
+/// row))`.
+fn stream_key(domain: &[u8; 16], task: &GemmTask, number: u32, row: u32) -> [u8; 32] {
+	(domain, task, number, row).using_encoded(sp_io::hashing::blake2_256)
+}
+
+/// The ChaCha8 key stream (nonce and counter zero) under a key, as long as a row.
+fn stream(key: [u8; 32], task: &GemmTask) -> Vec<u8> {
 	let mut bytes = vec![0; usize::try_from(task.size.side.min(MAX_SIDE)).unwrap_or_default()];
 	ChaCha8Rng::from_seed(key).fill_bytes(&mut bytes);
 	bytes
 }
 
+/// The key whose ChaCha8 stream [`first_row`] is.
+pub fn first_row_key(task: &GemmTask, back: u32, row: u32) -> [u8; 32] {
+	stream_key(b"armature/gemm-s\0", task, back, row)
+}
+
 /// A row of the state that is `back` steps before the first one: 0 is `S_0`.
 pub fn first_row(task: &GemmTask, back: u32, row: u32) -> Vec<u8> {
-	stream(b"armature/gemm-s\0", task, back, row)
+	stream(first_row_key(task, back, row), task)
 }
 
 /// The two factors of a product.
@@ -177,13 +199,18 @@ pub enum Factor {
 	Right,
 }
 
-/// What a row of a factor is masked with in a step.
-pub fn mask_row(factor: Factor, task: &GemmTask, step: u32, row: u32) -> Vec<u8> {
+/// The key whose ChaCha8 stream [`mask_row`] is.
+pub fn mask_key(factor: Factor, task: &GemmTask, step: u32, row: u32) -> [u8; 32] {
 	let domain = match factor {
 		Factor::Left => b"armature/gemm-l\0",
 		Factor::Right => b"armature/gemm-r\0",
 	};
-	stream(domain, task, step, row)
+	stream_key(domain, task, step, row)
+}
+
+/// What a row of a factor is masked with in a step.
+pub fn mask_row(factor: Factor, task: &GemmTask, step: u32, row: u32) -> Vec<u8> {
+	stream(mask_key(factor, task, step, row), task)
 }
 
 /// What the choices of a step are made of: the nonce of its round and the root of the last state,

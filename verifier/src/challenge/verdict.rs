@@ -134,7 +134,8 @@ pub fn conclude(verdicts: &[Verdict], seats: usize) -> (Conclusion, Vec<Standing
 fn agree(said: &Measured, median: &Measured) -> bool {
 	let in_time = || is_near(said.elapsed_millis(), median.elapsed_millis());
 	match (said, median) {
-		(Measured::Cpu { .. }, Measured::Cpu { .. }) => in_time(),
+		(Measured::Cpu { .. }, Measured::Cpu { .. })
+		| (Measured::Gemm { .. }, Measured::Gemm { .. }) => in_time(),
 		(
 			Measured::Memory { read_nanos: said, .. },
 			Measured::Memory { read_nanos: median, .. },
@@ -175,6 +176,7 @@ fn medians(passed: &[(Measured, PowerReading, H256)]) -> Option<(Measured, Power
 	let elapsed = upper_median(all().map(|measured| measured.elapsed_millis()))?;
 	let measured = match all().next()? {
 		Measured::Cpu { .. } => Measured::Cpu { elapsed_millis: elapsed },
+		Measured::Gemm { .. } => Measured::Gemm { elapsed_millis: elapsed },
 		Measured::Memory { .. } => {
 			let reads = all().filter_map(|measured| match measured {
 				Measured::Memory { read_nanos, .. } => Some(read_nanos),
@@ -347,6 +349,24 @@ mod tests {
 		let Conclusion::Passed { measured, .. } = conclusion else { panic!("{conclusion:?}") };
 		assert_eq!(measured, Measured::Memory { fill_millis: 300, read_nanos: 800 });
 		assert_eq!(standings, vec![Agrees, Agrees, Differs, Agrees, Agrees]);
+	}
+
+	#[test]
+	fn products_should_be_judged_by_their_time() {
+		let gemm = |elapsed_millis| {
+			let Verdict::Passed { power, root, signature, .. } = passed(1) else { unreachable!() };
+			Verdict::Passed { measured: Measured::Gemm { elapsed_millis }, power, root, signature }
+		};
+		let (conclusion, standings) = judged(&[gemm(1_000), gemm(1_751), FAILED, gemm(1_001)]);
+		let Conclusion::Passed { measured, .. } = conclusion else { panic!("{conclusion:?}") };
+		assert_eq!(measured, Measured::Gemm { elapsed_millis: 1_001 });
+		// A quarter and half a second: 751 and 500.
+		assert_eq!(standings, vec![Agrees, Agrees, Differs, Agrees]);
+		let late = judged(&[gemm(1_000), gemm(1_753), gemm(1_000)]).1;
+		assert_eq!(late, vec![Agrees, Differs, Agrees]);
+		// Times of another kind are no times of this one.
+		let other = judged(&[gemm(1_000), passed(1_000), gemm(1_000)]).1;
+		assert_eq!(other, vec![Agrees, Differs, Agrees]);
 	}
 
 	#[test]

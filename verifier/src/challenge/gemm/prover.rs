@@ -5,7 +5,7 @@ use super::{
 	GemmTask, OpenedRow,
 };
 use crate::{challenge::fill::SizeError, merkle::Tree};
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{borrow::Cow, collections::VecDeque, vec::Vec};
 use armature_primitives::H256;
 use core::convert::Infallible;
 
@@ -15,7 +15,8 @@ pub trait Backend {
 	/// Why it failed.
 	type Error;
 
-	/// Makes the first states ([`first_row`]), of which there are as many as the window has.
+	/// Begins with the first states ([`first_row`]), of which there are as many as the window has. Their rows
+	/// can be made when they are needed: that is little beside a product.
 	///
 	/// # Errors
 	///
@@ -30,8 +31,8 @@ pub trait Backend {
 	/// Whatever the hardware says.
 	fn step(&mut self, task: &GemmTask, step: u32, back: &[u32]) -> Result<Vec<H256>, Self::Error>;
 
-	/// A row of the state after `step`, above 0; `None` where it is not kept any more. A window and a
-	/// round of states are.
+	/// A row of the state after `step`, above 0; `None` where it is not kept any more.
+	/// [`GemmSize::kept`] of them are.
 	///
 	/// # Errors
 	///
@@ -40,9 +41,10 @@ pub trait Backend {
 }
 
 /// States in this machine's memory, as many as have to stay.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HostStates {
-	/// Row after row, the oldest first.
+	task: GemmTask,
+	/// Of the last steps, row after row, the oldest first.
 	states: VecDeque<Vec<u8>>,
 	/// Steps made.
 	last: u32,
@@ -51,72 +53,89 @@ pub struct HostStates {
 }
 
 impl HostStates {
-	/// The first states of a task.
+	/// The first states of a task, whose rows are made when they are needed.
 	pub fn first(task: &GemmTask) -> Self {
-		let GemmSize { side, window, steps, .. } = task.size;
-		let state = |back| (0..side).flat_map(|row| first_row(task, back, row)).collect();
 		Self {
-			states: (0..window).rev().map(state).collect(),
+			task: *task,
+			states: VecDeque::new(),
 			last: 0,
-			side: usize::try_from(side).unwrap_or(usize::MAX),
-			most: usize::try_from(window.saturating_add(steps)).unwrap_or(usize::MAX),
+			side: usize::try_from(task.size.side).unwrap_or(usize::MAX),
+			most: usize::try_from(task.size.kept()).unwrap_or(usize::MAX),
 		}
 	}
 
-	/// A row of the state that is `back` steps before the last one.
-	pub fn before(&self, back: u32, row: u32) -> Option<&[u8]> {
+	/// A row of the state that is `back` steps before the last one, if that is kept.
+	pub fn before(&self, back: u32, row: u32) -> Option<Cow<'_, [u8]>> {
+		let GemmSize { side, window, .. } = self.task.size;
+		match back.checked_sub(self.last) {
+			Some(back) if back < window && row < side => {
+				Some(Cow::Owned(first_row(&self.task, back, row)))
+			},
+			Some(_) => None,
+			None => self.made(back, row).map(Cow::Borrowed),
+		}
+	}
+
+	/// A row of the state after a step, above 0, if that is kept.
+	pub fn after(&self, step: u32, row: u32) -> Option<&[u8]> {
+		self.made(self.last.checked_sub(step)?, row)
+	}
+
+	fn made(&self, back: u32, row: u32) -> Option<&[u8]> {
 		let newest = self.states.len().checked_sub(1)?;
 		let state = self.states.get(newest.checked_sub(usize::try_from(back).ok()?)?)?;
 		state.chunks_exact(self.side.max(1)).nth(usize::try_from(row).ok()?)
-	}
-
-	/// A row of the state after a step.
-	pub fn after(&self, step: u32, row: u32) -> Option<&[u8]> {
-		self.before(self.last.checked_sub(step)?, row)
 	}
 
 	/// Takes the state after the next step, row after row, and lets the oldest go. Returns the hashes
 	/// of its rows.
 	pub fn push(&mut self, state: Vec<u8>) -> Vec<H256> {
 		let hashes = state.chunks_exact(self.side.max(1)).map(row_hash).collect();
+		self.put(state);
+		hashes
+	}
+
+	/// The same for whoever has hashed its rows.
+	pub fn put(&mut self, state: Vec<u8>) {
 		self.states.push_back(state);
 		self.last = self.last.saturating_add(1);
 		if self.states.len() > self.most {
 			self.states.pop_front();
 		}
-		hashes
 	}
 }
 
 /// Multiplies as it is defined, one entry after the other.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Reference(HostStates);
+pub struct Reference(Option<HostStates>);
 
 impl Backend for Reference {
 	type Error = Infallible;
 
 	fn begin(&mut self, task: &GemmTask) -> Result<(), Infallible> {
-		self.0 = HostStates::first(task);
+		self.0 = Some(HostStates::first(task));
 		Ok(())
 	}
 
 	fn step(&mut self, task: &GemmTask, step: u32, back: &[u32]) -> Result<Vec<H256>, Infallible> {
+		let states = self.0.get_or_insert_with(|| HostStates::first(task));
 		let right = |(column, back): (u32, &u32)| {
-			let row = self.0.before(*back, column).unwrap_or_default();
-			masked(Factor::Right, task, step, column, row)
+			let row = states.before(*back, column).unwrap_or_default();
+			masked(Factor::Right, task, step, column, &row)
 		};
 		let rights: Vec<_> = (0u32..).zip(back).map(right).collect();
 		let mut state = Vec::new();
 		for row in 0..task.size.side {
-			let last = self.0.before(0, row).unwrap_or_default();
-			let left = masked(Factor::Left, task, step, row, last);
+			let last = states.before(0, row).unwrap_or_default();
+			let left = masked(Factor::Left, task, step, row, &last);
 			state.extend(rights.iter().map(|right| keep(dot(&left, right))));
 		}
-		Ok(self.0.push(state))
+		Ok(states.push(state))
 	}
 
 	fn row(&mut self, step: u32, row: u32) -> Result<Option<Vec<u8>>, Infallible> {
-		Ok(self.0.after(step, row).map(<[u8]>::to_vec))
+		let states = self.0.as_ref();
+		Ok(states.and_then(|states| states.after(step, row)).map(<[u8]>::to_vec))
 	}
 }
 
@@ -131,6 +150,8 @@ pub enum GemmError<E> {
 	WrongLength,
 	/// All rounds are done.
 	Done,
+	/// The caller stopped the round.
+	Stopped,
 	/// A round failed before, and what the backend holds is not known.
 	Broken,
 	/// There is no such entry, or what it is made of is not kept any more.
@@ -144,6 +165,7 @@ impl<E: core::fmt::Display> core::fmt::Display for GemmError<E> {
 			GemmError::Backend(error) => error.fmt(f),
 			GemmError::WrongLength => f.write_str("the backend returned another number of rows"),
 			GemmError::Done => f.write_str("all rounds are done"),
+			GemmError::Stopped => f.write_str("the round was stopped"),
 			GemmError::Broken => f.write_str("a round failed before"),
 			GemmError::NotThere => {
 				f.write_str("there is no such entry, or what it is made of is not kept any more")
@@ -187,6 +209,20 @@ impl<B: Backend> GemmProver<B> {
 	///
 	/// [`GemmError`]; after a failure of the backend, every further round is [`GemmError::Broken`].
 	pub fn round(&mut self, nonce: H256) -> Result<H256, GemmError<B::Error>> {
+		self.round_unless(nonce, &|| false)
+	}
+
+	/// Computes the next round and returns its root. Asks `is_stopped` before each step.
+	///
+	/// # Errors
+	///
+	/// As [`GemmProver::round`], and [`GemmError::Stopped`] when `is_stopped` said so: no further round can
+	/// be computed then.
+	pub fn round_unless(
+		&mut self,
+		nonce: H256,
+		is_stopped: &impl Fn() -> bool,
+	) -> Result<H256, GemmError<B::Error>> {
 		if self.broken {
 			return Err(GemmError::Broken);
 		}
@@ -194,7 +230,7 @@ impl<B: Backend> GemmProver<B> {
 			return Err(GemmError::Done);
 		}
 		self.broken = true;
-		let round = self.compute(&nonce)?;
+		let round = self.compute(&nonce, is_stopped)?;
 		self.broken = false;
 		let root = round.root();
 		self.rounds.push((nonce, round));
@@ -202,11 +238,18 @@ impl<B: Backend> GemmProver<B> {
 	}
 
 	/// The tree over the states of the next round.
-	fn compute(&mut self, nonce: &H256) -> Result<Tree, GemmError<B::Error>> {
+	fn compute(
+		&mut self,
+		nonce: &H256,
+		is_stopped: &impl Fn() -> bool,
+	) -> Result<Tree, GemmError<B::Error>> {
 		let size = self.task.size;
-		let most = usize::try_from(size.window.saturating_add(size.steps)).unwrap_or(usize::MAX);
+		let most = usize::try_from(size.kept()).unwrap_or(usize::MAX);
 		let mut roots = Vec::new();
 		for _ in 0..size.steps {
+			if is_stopped() {
+				return Err(GemmError::Stopped);
+			}
 			let last = self.states.back().map(Tree::root);
 			let step = self.made.saturating_add(1);
 			let key = choices_key(&self.task, nonce, step, last.as_ref());
@@ -224,6 +267,11 @@ impl<B: Backend> GemmProver<B> {
 			}
 		}
 		Tree::new(roots).ok_or(GemmError::WrongLength)
+	}
+
+	/// What multiplies.
+	pub fn backend(&self) -> &B {
+		&self.backend
 	}
 
 	/// Opens an entry of a round that is done.

@@ -104,10 +104,10 @@ impl Backend for Forger {
 		let mut state = Vec::new();
 		for row in 0..task.size.side {
 			let last = self.honest.before(0, row).unwrap();
-			let left = masked(Factor::Left, task, step, row, last);
+			let left = masked(Factor::Left, task, step, row, &last);
 			for (column, back) in (0u32..).zip(back) {
 				let right = self.honest.before(*back, column).unwrap();
-				let right = masked(Factor::Right, task, step, column, right);
+				let right = masked(Factor::Right, task, step, column, &right);
 				let true_value = keep(dot(&left, &right));
 				let made_up = (self.made_up)(step, state.len());
 				state.push(if made_up { true_value ^ 0x55 } else { true_value });
@@ -122,7 +122,7 @@ impl Backend for Forger {
 }
 
 fn forger(made_up: fn(u32, usize) -> bool) -> Run<Forger> {
-	Run::of(task(), Forger { honest: HostStates::default(), made_up })
+	Run::of(task(), Forger { honest: HostStates::first(&task()), made_up })
 }
 
 #[test]
@@ -186,7 +186,7 @@ impl Backend for LowRank {
 fn states_of_low_rank_should_not_pass() {
 	let forms: [fn(usize) -> u8; 3] = [|column| column as u8, |_| 0, |_| 0x80];
 	for form in forms {
-		let mut run = Run::of(task(), LowRank(HostStates::default(), form));
+		let mut run = Run::of(task(), LowRank(HostStates::first(&task()), form));
 		let entries = 0..SIDE * SIDE;
 		let passed = entries.filter(|at| run.check(7, at / SIDE, at % SIDE).is_ok()).count();
 		// By chance one in 256.
@@ -226,6 +226,24 @@ fn a_round_that_failed_should_not_be_gone_on_with() {
 	assert_eq!(prover.round(nonce(1)), Err(GemmError::Backend("lost")));
 	assert_eq!(prover.round(nonce(1)), Err(GemmError::Broken));
 	assert_eq!(prover.open(6, 0, 0), Err(GemmError::NotThere));
+}
+
+#[test]
+fn a_round_that_was_stopped_should_not_be_gone_on_with() {
+	// At the first question, or a later one.
+	let stop_at = |step| {
+		let asked = core::cell::Cell::new(0);
+		move || {
+			asked.set(asked.get() + 1);
+			asked.get() == step
+		}
+	};
+	let mut prover = GemmProver::begin(task(), Reference::default()).unwrap();
+	assert_eq!(prover.clone().round_unless(nonce(0), &stop_at(1)), Err(GemmError::Stopped));
+	assert_eq!(prover.clone().round_unless(nonce(0), &stop_at(5)), prover.clone().round(nonce(0)));
+	assert_eq!(prover.round_unless(nonce(0), &stop_at(4)), Err(GemmError::Stopped));
+	assert_eq!(prover.round(nonce(0)), Err(GemmError::Broken));
+	assert_eq!(prover.open(1, 0, 0), Err(GemmError::NotThere));
 }
 
 #[test]
