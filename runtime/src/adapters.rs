@@ -143,7 +143,8 @@ impl OnOffenceHandler<AccountId, (AccountId, ()), Weight> for DisableOffenders {
 	}
 }
 
-/// Fresh randomness: the VRF output of the parent block's author.
+/// Fresh randomness: the VRF output of the parent block's author. When pallets finalise a block, after BABE
+/// has, it is that of the block's own author, which nobody else could know before.
 ///
 /// Every block of this chain carries a VRF output, also those of secondary slots, so the fallback
 /// serves block 1 and genesis only: there it mixes BABE's epoch randomness with the parent's hash.

@@ -111,6 +111,8 @@ fn short_challenges() -> pallet_challenges::Parameters {
 		transfer_lead_millis: 6_000,
 		transfer_millis: 1_000,
 		transfer_kib: 4_096,
+		min_gemm_side: 64,
+		offer_interval_millis: MINUTE,
 		planted_lead_blocks: 3,
 		planted_interval_millis: MINUTE,
 		maintenance_interval_millis: MINUTE,

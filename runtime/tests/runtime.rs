@@ -315,6 +315,25 @@ fn block_randomness_should_be_the_vrf_output_and_never_zero() {
 	});
 }
 
+/// What is drawn when a block ends is drawn from its own randomness.
+#[test]
+fn babe_should_finalise_before_rounds_are_drawn() {
+	use armature_runtime::AllPalletsWithSystem;
+	use frame_support::traits::PalletsInfoAccess;
+	let infos = AllPalletsWithSystem::infos();
+	let place = |name| infos.iter().position(|info| info.name == name);
+	let (babe, challenges) = (place("Babe"), place("Challenges"));
+	assert!(babe.is_some() && babe < challenges, "{babe:?} {challenges:?}");
+
+	ext(DEV_RUNTIME_PRESET).execute_with(|| {
+		start_block(1);
+		let (before, _) = BlockRandomness::random(b"a");
+		// As BABE does with the VRF output of a block that has one.
+		pallet_babe::AuthorVrfRandomness::<Runtime>::put(Some([9u8; 32]));
+		assert_ne!(BlockRandomness::random(b"a").0, before);
+	});
+}
+
 #[test]
 fn validator_set_should_stay_and_be_provable_when_sessions_rotate() {
 	ext(LOCAL_TESTNET_RUNTIME_PRESET).execute_with(|| {

@@ -8,10 +8,12 @@ use crate::{
 use alloc::{boxed::Box, vec::Vec};
 use armature_primitives::{
 	challenge::{
-		ChallengeCommit, ChallengeTask, CpuChallenge, Measured, MemoryChallenge, Verdict, Work,
-		WorkKind,
+		ChallengeCommit, ChallengeTask, CpuChallenge, GemmChallenge, Measured, MemoryChallenge,
+		Verdict, Work, WorkKind,
 	},
-	device::{CpuScore, MemoryScore, NetworkScore, Performance, RoundTripTo},
+	device::{
+		AcceleratorOffer, CpuScore, GemmScore, MemoryScore, NetworkScore, Performance, RoundTripTo,
+	},
 	ed25519,
 	location::{LocationFinding, Position},
 	service::{Network, ServiceAddress, MAX_ADDRESS_LEN},
@@ -25,6 +27,7 @@ use armature_verifier::{
 		block::BLOCK_LEN,
 		fill::{open_fill, BlockPath, OpenedBlock},
 		fraud::{FraudProof, SignedCommit},
+		gemm::{self, EntryOpening, GemmTask, OpenedRow},
 		memory::sizes,
 		task_hash,
 		verdict::{planted_hash, seal},
@@ -137,6 +140,7 @@ fn verdict<T: Config>(round: &RoundOf<T>) -> Verdict {
 		Work::Cpu(_) => Measured::Cpu { elapsed_millis: 12_000 },
 		Work::Memory(_) => Measured::Memory { fill_millis: 12_000, read_nanos: 400 },
 		Work::Network(_) => way(),
+		Work::Gemm(_) => Measured::Gemm { elapsed_millis: 12_000 },
 	};
 	Verdict::Passed { measured, power, root, signature }
 }
@@ -229,8 +233,17 @@ fn performance() -> Performance {
 			location: LocationFinding::Supported,
 			measured_at: 1_000,
 		}),
+		gemm: Some(GemmScore {
+			offer: OFFER,
+			shown_mib: 1_000,
+			operations_per_second: 1_000_000,
+			measured_at: 1_000,
+		}),
 	}
 }
+
+/// An accelerator.
+const OFFER: AcceleratorOffer = AcceleratorOffer { memory_mib: 1_024, side: 4_096 };
 
 /// A score of each part, with as many round trips as there may be.
 fn score<T: Config>(device: DeviceId) {
@@ -271,6 +284,51 @@ fn wrong_block<T: Config>() -> (T::AccountId, RoundId, FraudProof) {
 	close_with::<T>(id, &round, task);
 	let opening = opening.expect("inside");
 	(prover::<T>(), id, FraudProof::Block { signed, opening: Box::new(opening) })
+}
+
+/// A proof against the device of an ended round whose states are all the same, with rows of `kib` KiB and
+/// the longest paths.
+fn wrong_entry<T: Config>(kib: u32) -> (T::AccountId, RoundId, FraudProof) {
+	let id = open::<T>(0);
+	enrolled::<T>(1);
+	let round = Rounds::<T>::take(id).expect("it is open");
+	let side = kib.max(1).saturating_mul(1_024);
+	let work = Work::Gemm(GemmChallenge { side, states: gemm::MAX_STEPS });
+	let task = ChallengeTask { work, ..round.task };
+	let row = alloc::vec![5u8; usize::try_from(side).expect("in memory")];
+	let rows = alloc::vec![gemm::row_hash(&row); row.len()];
+	let state = merkle::Tree::from_hashes(rows).expect("not empty");
+	let states = usize::try_from(gemm::MAX_STEPS).expect("in memory");
+	let states = merkle::Tree::new(alloc::vec![state.root().0; states]).expect("not empty");
+	let opened = |step: u32, at: u32| OpenedRow {
+		row: row.clone().try_into().expect("a row"),
+		path: state.prove(at).expect("inside").into_inner().try_into().expect("a path"),
+		state_root: state.root(),
+		state_path: states
+			.prove(step.checked_sub(1).expect("a step"))
+			.expect("inside")
+			.into_inner()
+			.try_into()
+			.expect("a path"),
+	};
+	let products = GemmTask::of_round(&task).expect("of this kind");
+	let committed = gemm::committed(&task, states.root());
+	let (step, at) = (gemm::MAX_STEPS, 3);
+	let key = gemm::choices_key(&products, &committed.nonce, step, Some(&state.root()));
+	// Some entry is wrong, and made of a state that was committed to.
+	let opening = (0..side)
+		.filter_map(|column| {
+			let back = gemm::choose(&products.size, &key, column).checked_add(1)?;
+			let chosen = step.checked_sub(back).filter(|chosen| *chosen > 0)?;
+			let (last, other) = (opened(step.checked_sub(1)?, at), opened(chosen, column));
+			let (last, other, result) = (Some(last), Some(other), opened(step, at));
+			Some(EntryOpening { step, row: at, column, last, other, result })
+		})
+		.find(|opening| gemm::check_entry(&products, &[committed], opening).is_err())
+		.expect("one of many");
+	let signed = signed::<T>(&task, &round.key, states.root());
+	close_with::<T>(id, &round, task);
+	(prover::<T>(), id, FraudProof::Entry { signed, opening: Box::new(opening) })
 }
 
 /// As many other verifiers as there may be, which take part in nothing.
@@ -491,6 +549,19 @@ mod benchmarks {
 		assert!(EndedRounds::<T>::get(id).is_some_and(|ended| ended.proved.any()));
 	}
 
+	/// An entry of rows of `k` KiB under the longest paths, against the last device of its owner.
+	#[benchmark]
+	fn prove_wrong_entry(k: Linear<1, { gemm::MAX_SIDE / 1_024 }>) {
+		prepare::<T>();
+		verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
+		let (who, id, proof) = wrong_entry::<T>(k);
+		#[block]
+		{
+			Pallet::<T>::do_prove_fraud(who, id, &proof).expect("a wrong entry");
+		}
+		assert!(EndedRounds::<T>::get(id).is_some_and(|ended| ended.proved.any()));
+	}
+
 	/// What comes on top of [`close_round`] where the device signed two roots.
 	#[benchmark]
 	fn two_roots() {
@@ -590,7 +661,7 @@ mod benchmarks {
 		let parameters = Parameters { committee: 1, ..Default::default() };
 
 		#[extrinsic_call]
-		_(origin as T::RuntimeOrigin, parameters.clone());
+		_(origin as T::RuntimeOrigin, Box::new(parameters.clone()));
 
 		assert_eq!(Params::<T>::get(), parameters);
 		Ok(())
@@ -600,6 +671,7 @@ mod benchmarks {
 	#[benchmark]
 	fn draw_base() {
 		prepare::<T>();
+		SetAside::<T>::put(0);
 		verifiers::<T>(T::MaxVerifiers::get());
 		let (owner, device) = enrolled::<T>(0);
 		Pallet::<T>::do_request_challenge(owner, device).expect("it has no score");
@@ -607,6 +679,8 @@ mod benchmarks {
 		let picks;
 		#[block]
 		{
+			assert!(Pallet::<T>::set_aside().ref_time() > 0);
+			SetAside::<T>::kill();
 			let beacon = Pallet::<T>::advance_beacon();
 			let context = Pallet::<T>::draw_context(200u32.into(), beacon, now::<T>());
 			picks = context.map(|context| Pallet::<T>::picks(&context));
@@ -627,6 +701,9 @@ mod benchmarks {
 		for place in 1..many {
 			OwnedDevices::<T>::insert(&owner, place, DeviceId(u32::MAX.saturating_sub(place)));
 		}
+		Params::<T>::mutate(|parameters| parameters.gemm_part = Ppm::ONE);
+		Params::<T>::mutate(|parameters| parameters.memory_part = Ppm(0));
+		Params::<T>::mutate(|parameters| parameters.network_part = Ppm(0));
 		let context = context::<T>();
 		let devices;
 		#[block]
@@ -635,9 +712,12 @@ mod benchmarks {
 				panic!("it waits")
 			};
 			let record = Owners::<T>::get(&owner).expect("it is enrolled");
-			Pallet::<T>::kind_of_start(&context, &record, Some(device));
 			assert!(!Pallet::<T>::is_in_maintenance(device));
 			devices = Pallet::<T>::devices_of(&context, &owner, many, Some(device));
+			assert!(Pallet::<T>::lacking(&context.parameters, device, context.now).is_some());
+			// Each is looked at for an accelerator.
+			let kind = Pallet::<T>::kind_of_start(&context, &record, &devices, None);
+			assert_eq!(kind, WorkKind::Cpu);
 		}
 		assert!(!devices.is_empty());
 	}
@@ -784,6 +864,27 @@ mod benchmarks {
 
 		let location = Performances::<T>::get(device).network.map(|network| network.location);
 		assert_eq!(location, Some(LocationFinding::Unknown));
+	}
+
+	#[benchmark]
+	fn offer_accelerator() {
+		prepare::<T>();
+		verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
+		let id = open::<T>(0);
+		let device = Rounds::<T>::get(id).expect("it is open").task.device;
+		let provider = account("provider", 0, SEED);
+		// Round trips are looked for where no way is scored.
+		score::<T>(device);
+		Performances::<T>::insert(device, Performance { network: None, ..performance() });
+		let before = AcceleratorOffer { memory_mib: 2_048, ..OFFER };
+		Enrolments::<T>::mutate_extant(device, |record| record.accelerator = Some(before));
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(provider), device, Some(OFFER));
+
+		let record = Enrolments::<T>::get(device);
+		assert_eq!(record.and_then(|record| record.accelerator), Some(OFFER));
+		assert!(Performances::<T>::get(device).gemm.is_none());
 	}
 
 	#[benchmark]

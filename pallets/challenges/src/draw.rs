@@ -61,41 +61,53 @@ pub(crate) enum Visit {
 	Dropped,
 }
 
-impl Visit {
-	fn weight<T: Config>(self) -> Weight {
-		match self {
-			Visit::Opened => T::WeightInfo::open_round(),
-			Visit::Passed => T::WeightInfo::visit_candidate(),
-			Visit::Dropped => T::WeightInfo::drop_candidate(),
-		}
-	}
-}
-
 /// What an owner's devices that work draw, by site, in milliwatts.
 pub(crate) type SiteLoads = BTreeMap<SiteId, u64>;
 
 impl<T: Config> Pallet<T> {
-	/// One block's part: draws first, with half of the block's room and at most one group more, then
-	/// requests with the rest, which is more than a group.
-	pub(crate) fn draw_rounds(block: BlockNumberFor<T>) -> Weight {
-		let mut weight = T::WeightInfo::draw_base();
-		let beacon = Self::advance_beacon();
-		let Some(context) = Self::draw_context(block, beacon, T::Clock::now()) else {
-			return weight;
+	/// Sets aside what draws may take at the end of this block, and returns its weight: for each place of the
+	/// list that may be looked at and each request that waits, an owner and as many devices as start together;
+	/// no more than a block has room for.
+	pub(crate) fn set_aside() -> Weight {
+		let owners = Owners::<T>::count();
+		let QueueBounds { head, tail } = QueueEnds::<T>::get();
+		let looks = if owners == 0 {
+			0
+		} else {
+			// By lot a place more.
+			let (whole, _) = Self::wanted_picks(&Params::<T>::get(), owners);
+			whole
+				.saturating_add(1)
+				.saturating_add(tail.saturating_sub(head).saturated_into())
 		};
-		let room = T::MaxRoundsPerBlock::get();
+		let room = looks.saturating_mul(Self::places()).min(T::MaxRoundsPerBlock::get());
+		SetAside::<T>::put(room);
+		let dearest = T::WeightInfo::visit_owner()
+			.max(T::WeightInfo::open_round())
+			.max(T::WeightInfo::visit_candidate())
+			.max(T::WeightInfo::drop_candidate());
+		T::WeightInfo::draw_base().saturating_add(dearest.saturating_mul(room.into()))
+	}
+
+	/// What an owner with as many devices as start together takes of a block's room.
+	fn places() -> u32 {
+		Self::largest_group().saturating_add(1)
+	}
+
+	/// One block's part: draws first, with half of the block's room and at most one group more, then
+	/// requests with the rest, which is more than a group. All within what was set aside.
+	pub(crate) fn draw_rounds(block: BlockNumberFor<T>) {
+		let room = SetAside::<T>::take();
+		let beacon = Self::advance_beacon();
+		let Some(context) = Self::draw_context(block, beacon, T::Clock::now()) else { return };
 		let mut spent = 0u32;
 		// An owner takes a place, and each of its devices that is looked at.
-		let mut account = |spent: &mut u32, visits: Vec<Visit>| {
-			spent.saturating_inc();
-			weight.saturating_accrue(T::WeightInfo::visit_owner());
-			for visit in visits {
-				spent.saturating_inc();
-				weight.saturating_accrue(visit.weight::<T>());
-			}
+		let account = |spent: &mut u32, visits: Vec<Visit>| {
+			*spent = spent.saturating_add(1).saturating_add(visits.len().saturated_into());
 		};
 		for pick in 0..Self::picks(&context) {
-			if spent >= room / 2 {
+			let is_full = spent.saturating_add(Self::places()) > room;
+			if is_full || spent >= T::MaxRoundsPerBlock::get() / 2 {
 				break;
 			}
 			let visits = match Self::drawn(&context, pick) {
@@ -112,7 +124,6 @@ impl<T: Config> Pallet<T> {
 			};
 			account(&mut spent, visits);
 		}
-		weight
 	}
 
 	/// Takes the block's randomness into the beacon. Nothing else goes in: whoever could vary what does
@@ -147,13 +158,19 @@ impl<T: Config> Pallet<T> {
 	/// How many places of the list of owners this block looks at: so many that each is looked at with
 	/// `max_share` within `round_interval_blocks`, the fraction by lot.
 	pub(crate) fn picks(context: &DrawContext<T>) -> u32 {
-		let Parameters { round_interval_blocks, max_share, .. } = context.parameters;
-		let wanted = u128::from(Owners::<T>::count()).saturating_mul(max_share.0.into());
-		let per = u128::from(round_interval_blocks).saturating_mul(Ppm::ONE.0.into()).max(1);
-		let (whole, rest) = (wanted / per, wanted % per);
+		let (whole, rest) = Self::wanted_picks(&context.parameters, Owners::<T>::count());
 		let (point, _) = Self::lots(context, b"chln", 0);
-		let more = u128::from(u128::from(point).saturating_mul(per) >> 64 < rest);
-		whole.saturating_add(more).saturated_into()
+		// As a share of 2^64.
+		whole.saturating_add((point < rest).into())
+	}
+
+	/// How many places of the list are looked at in each block, and the fraction beside, as a share of 2^64.
+	fn wanted_picks(parameters: &Parameters, owners: u32) -> (u32, u64) {
+		let Parameters { round_interval_blocks, max_share, .. } = *parameters;
+		let wanted = u128::from(owners).saturating_mul(max_share.0.into());
+		let per = u128::from(round_interval_blocks).saturating_mul(Ppm::ONE.0.into()).max(1);
+		let rest = (wanted % per).saturating_mul(1 << 64) / per;
+		((wanted / per).saturated_into(), rest.saturated_into())
 	}
 
 	/// The owner at a place by lot, if its share is hit there.
@@ -222,36 +239,52 @@ impl<T: Config> Pallet<T> {
 			return Vec::new();
 		}
 		let mut loads = SiteLoads::new();
-		let kind = Self::kind_of_start(context, &record, asked);
-		Self::devices_of(context, owner, record.devices, asked)
+		let devices = Self::devices_of(context, owner, record.devices, asked);
+		let kind = Self::kind_of_start(context, &record, &devices, asked);
+		devices
 			.into_iter()
 			.map(|device| Self::visit(context, device, asked, kind, &mut loads))
 			.collect()
 	}
 
-	/// What all devices of an owner are asked to do: what the one that was asked for lacks, or by lot. It
-	/// is the same for all, so that what shares a machine has to share that.
+	/// What all `devices` of an owner are asked to do: what the one that was asked for lacks, or by lot. It
+	/// is the same for all, so that what shares a machine has to share that. Lanes where the lot is products
+	/// and none of them offers an accelerator.
 	pub(crate) fn kind_of_start(
 		context: &DrawContext<T>,
 		record: &OwnerRecord,
+		devices: &[DeviceId],
 		asked: Option<DeviceId>,
 	) -> WorkKind {
 		if let Some(device) = asked {
-			let known = Self::valid_performance(&context.parameters, device, context.now);
-			match (known.cpu, known.memory, known.network) {
-				(None, ..) => return WorkKind::Cpu,
-				(_, None, _) => return WorkKind::Memory,
-				(.., None) => return WorkKind::Network,
-				_ => {},
+			if let Some(kind) = Self::lacking(&context.parameters, device, context.now) {
+				return kind;
 			}
 		}
 		let (point, _) = Self::lots(context, b"chlk", record.index);
 		let point = u128::from(point).saturating_mul(Ppm::ONE.0.into()) >> 64;
-		let Parameters { memory_part, network_part, .. } = context.parameters;
-		match point.checked_sub(memory_part.0.into()) {
-			None => WorkKind::Memory,
-			Some(point) if point < u128::from(network_part.0) => WorkKind::Network,
-			Some(_) => WorkKind::Cpu,
+		let Parameters { memory_part, network_part, gemm_part, .. } = context.parameters;
+		let parts = [
+			(WorkKind::Memory, memory_part),
+			(WorkKind::Network, network_part),
+			(WorkKind::Gemm, gemm_part),
+		];
+		let mut left = point;
+		let drawn =
+			parts
+				.into_iter()
+				.find_map(|(kind, part)| match left.checked_sub(part.0.into()) {
+					None => Some(kind),
+					Some(rest) => {
+						left = rest;
+						None
+					},
+				});
+		let offers = |device: &DeviceId| Self::offers_gemm(&context.parameters, *device);
+		match drawn {
+			Some(WorkKind::Gemm) if !devices.iter().any(offers) => WorkKind::Cpu,
+			Some(kind) => kind,
+			None => WorkKind::Cpu,
 		}
 	}
 
@@ -311,6 +344,8 @@ impl<T: Config> Pallet<T> {
 			} else {
 				Self::may_draw(info.status)
 			};
+		// What shares a machine with an accelerator must not get it for its lanes while that multiplies.
+		let may = may && (kind != WorkKind::Gemm || Self::offers_gemm(&context.parameters, device));
 		// An owner has open rounds of its own devices only, but for one that has left and come back.
 		let may = may && !OpenRounds::<T>::contains_key(device);
 		let due = may && Self::fits(device, &info, loads);

@@ -2,6 +2,7 @@
 
 use crate::{pallet::*, types::*};
 use armature_primitives::{
+	challenge::WorkKind,
 	device::{DeviceInfo, DeviceStatus, Performance},
 	traits::{DeviceBusy, DeviceInspect, PerformanceInspect},
 	DeviceId, Moment, Ppm,
@@ -42,12 +43,10 @@ impl<T: Config> Pallet<T> {
 		ensure!(owner.open == 0 && !OpenRounds::<T>::contains_key(device), Error::<T>::RoundOpen);
 		let now = T::Clock::now();
 		let parameters = Params::<T>::get();
-		let known = Self::valid_performance(&parameters, device, now);
-		let Performance { cpu, memory, network } = &known;
-		let is_whole = cpu.is_some() && memory.is_some() && network.is_some();
-		ensure!(!is_whole, Error::<T>::ScoreValid);
-		// The memory that it lacks cannot be measured.
-		ensure!(known.cpu.is_none() || !T::Busy::is_busy(device), Error::<T>::LeaseOpen);
+		let lacking = Self::lacking(&parameters, device, now).ok_or(Error::<T>::ScoreValid)?;
+		// Of what a lease has nothing is measured but lanes.
+		let is_lanes = lacking == WorkKind::Cpu;
+		ensure!(is_lanes || !T::Busy::is_busy(device), Error::<T>::LeaseOpen);
 		ensure!(now >= record.cool_at(parameters.window_millis), Error::<T>::CoolingDown);
 		ensure!(now >= owner.rests_until, Error::<T>::Resting);
 		Ok(record.owner)
@@ -211,18 +210,46 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// What a device's score lacks first of what the device offers; `None` where nothing is missing.
+	pub(crate) fn lacking(
+		parameters: &Parameters,
+		device: DeviceId,
+		now: Moment,
+	) -> Option<WorkKind> {
+		let known = Self::valid_performance(parameters, device, now);
+		let Performance { cpu, memory, network, gemm } = &known;
+		if cpu.is_none() {
+			Some(WorkKind::Cpu)
+		} else if memory.is_none() {
+			Some(WorkKind::Memory)
+		} else if network.is_none() {
+			Some(WorkKind::Network)
+		} else if gemm.is_none() && Self::offers_gemm(parameters, device) {
+			Some(WorkKind::Gemm)
+		} else {
+			None
+		}
+	}
+
+	/// Whether products can be asked for by what a device offers now.
+	pub(crate) fn offers_gemm(parameters: &Parameters, device: DeviceId) -> bool {
+		let offer = Enrolments::<T>::get(device).and_then(|record| record.accelerator);
+		offer.is_some_and(|offer| parameters.gemm(&offer).is_some())
+	}
+
 	/// The parts of a device's score that are within their age limit at `now`.
 	pub(crate) fn valid_performance(
 		parameters: &Parameters,
 		device: DeviceId,
 		now: Moment,
 	) -> Performance {
-		let Performance { cpu, memory, network } = Performances::<T>::get(device);
+		let Performance { cpu, memory, network, gemm } = Performances::<T>::get(device);
 		let counts = |since: Moment| now <= since.saturating_add(parameters.score_max_age_millis);
 		Performance {
 			cpu: cpu.filter(|score| counts(score.measured_at)),
 			memory: memory.filter(|score| counts(score.measured_at)),
 			network: network.filter(|score| counts(score.measured_at)),
+			gemm: gemm.filter(|score| counts(score.measured_at)),
 		}
 	}
 }
@@ -233,8 +260,11 @@ impl<T: Config> PerformanceInspect for Pallet<T> {
 	}
 
 	fn is_memory_busy(device: DeviceId) -> bool {
-		OpenRounds::<T>::get(device)
-			.and_then(Rounds::<T>::get)
-			.is_some_and(|round| round.task.memory().is_some() && !round.is_sealed(T::Clock::now()))
+		let is_held = |round: &RoundOf<T>| match round.task.work.kind() {
+			WorkKind::Memory | WorkKind::Gemm => !round.is_sealed(T::Clock::now()),
+			WorkKind::Cpu | WorkKind::Network => false,
+		};
+		let round = OpenRounds::<T>::get(device).and_then(Rounds::<T>::get);
+		round.is_some_and(|round| is_held(&round))
 	}
 }

@@ -50,7 +50,9 @@ impl<T: Config> Pallet<T> {
 		T::Currency::release(&reason, &who, bond, Precision::Exact)?;
 		Self::mark_proved(id, proof);
 		let share = match proof {
-			FraudProof::Segment { .. } | FraudProof::Block { .. } => parameters.fault_slash,
+			FraudProof::Segment { .. } | FraudProof::Block { .. } | FraudProof::Entry { .. } => {
+				parameters.fault_slash
+			},
 			FraudProof::Equivocation { .. } => parameters.fraud_slash,
 		};
 		// Wrong segments of several rounds may have one cause; it is in jail for that, or for worse. Two
@@ -104,6 +106,10 @@ impl<T: Config> Pallet<T> {
 				T::WeightInfo::prove_fraud(steps.div_ceil(1_024))
 			},
 			FraudProof::Block { .. } => T::WeightInfo::prove_wrong_block(),
+			FraudProof::Entry { .. } => {
+				let side = task.gemm().map_or(0, |gemm| gemm.side);
+				T::WeightInfo::prove_wrong_entry(side.div_ceil(1_024))
+			},
 			FraudProof::Equivocation { .. } => T::WeightInfo::prove_equivocation(),
 		}
 	}
@@ -120,5 +126,8 @@ impl<T: Config> Pallet<T> {
 }
 
 fn is_fault(proof: &FraudProof) -> bool {
-	matches!(proof, FraudProof::Segment { .. } | FraudProof::Block { .. })
+	match proof {
+		FraudProof::Segment { .. } | FraudProof::Block { .. } | FraudProof::Entry { .. } => true,
+		FraudProof::Equivocation { .. } => false,
+	}
 }

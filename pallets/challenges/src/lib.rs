@@ -13,6 +13,7 @@ mod frauds;
 mod maintenance;
 #[cfg(test)]
 mod mock;
+mod offers;
 pub mod parameters;
 mod planted;
 mod rounds;
@@ -23,6 +24,7 @@ mod try_state;
 pub mod types;
 mod verdicts;
 mod verifiers;
+mod views;
 pub mod weights;
 
 pub use pallet::*;
@@ -38,21 +40,20 @@ pub mod pallet {
 	use crate::rounds::Closed;
 	use alloc::{boxed::Box, vec::Vec};
 	use armature_primitives::{
-		challenge::{Assignment, AssignmentPhase, Verdict, WorkKind},
-		device::{Performance, RoundTripTo},
+		challenge::{Assignment, Verdict, WorkKind},
+		device::{AcceleratorOffer, Performance, RoundTripTo},
 		location::Position,
 		service::ServiceAddress,
 		traits::{DeviceBusy, DeviceInspect, DeviceLifecycle, EnergyInspect, PowerSink},
 		Balance, DeviceId, Moment, RoundId, H256,
 	};
 	use armature_verifier::challenge::{
-		fraud::FraudProof, power::PowerFault, MAX_STEPS_PER_SEGMENT,
+		fraud::FraudProof, gemm::MAX_SIDE, power::PowerFault, MAX_STEPS_PER_SEGMENT,
 	};
 	use frame_support::{
 		dispatch::DispatchResultWithPostInfo,
 		pallet_prelude::*,
 		traits::{fungible, OnUnbalanced, Randomness, Time},
-		weights::WeightMeter,
 	};
 	use frame_system::pallet_prelude::*;
 
@@ -92,8 +93,8 @@ pub mod pallet {
 		/// Knows what devices draw.
 		type Energy: EnergyInspect;
 
-		/// Randomness of the block: a VRF output that its author, or that of its parent, could not choose.
-		/// Every block's goes into the beacon that lots, committees and seeds are drawn from.
+		/// Randomness of the block when it ends: a VRF output that its author could not choose, and nobody else
+		/// could know. Every block's goes into the beacon that lots, committees and seeds are drawn from.
 		type Randomness: Randomness<H256, BlockNumberFor<Self>>;
 
 		/// The chain's clock, in milliseconds since the Unix epoch.
@@ -217,6 +218,10 @@ pub mod pallet {
 	/// entries of devices that have left.
 	#[pallet::storage]
 	pub type Queue<T: Config> = StorageMap<_, Twox64Concat, u64, DeviceId>;
+
+	/// How many owners and devices may be looked at when this block ends; nothing between blocks.
+	#[pallet::storage]
+	pub type SetAside<T: Config> = StorageValue<_, u32, ValueQuery>;
 
 	/// What all verifiers have earned and not claimed, in planck.
 	#[pallet::storage]
@@ -454,6 +459,13 @@ pub mod pallet {
 			/// Where.
 			position: Option<Position>,
 		},
+		/// A device offers an accelerator to be measured, or none any more.
+		AcceleratorOffered {
+			/// The device.
+			device: DeviceId,
+			/// What it offers.
+			offer: Option<AcceleratorOffer>,
+		},
 		/// What was to be a proof of fraud showed that a device was right.
 		FraudRefuted {
 			/// Who sent it.
@@ -497,7 +509,7 @@ pub mod pallet {
 		AlreadyEnrolled,
 		/// The device is not enrolled. Enrol it first.
 		NotEnrolled,
-		/// The device has a valid score, of lanes, memory and network. Wait until it ages out or a round is drawn.
+		/// The device has a valid score of all that it offers. Wait until it ages out or a round is drawn.
 		ScoreValid,
 		/// The device, or another one of its owner, has an open round. Wait for its end.
 		RoundOpen,
@@ -526,8 +538,9 @@ pub mod pallet {
 		RevealTooLate,
 		/// The verdict and its salt are not what was sealed. Reveal what was.
 		SealBroken,
-		/// A passed verdict took no time or longer than the window, is of another kind of work, or its
-		/// power figures contradict themselves. Judge such a device as failed.
+		/// A passed verdict took no time or longer than the window, moved nothing, is of another kind of work,
+		/// is under another root than the task's hash where nothing is computed, or its power figures
+		/// contradict themselves. Judge such a device as failed.
 		ImplausibleVerdict,
 		/// A passed verdict's root and power figures are not signed by the device. Judge such a device as
 		/// failed.
@@ -570,28 +583,32 @@ pub mod pallet {
 		MaintenanceTooOften,
 		/// There is no such place. Give at most 90 degrees north or south and 180 east or west.
 		InvalidPosition,
+		/// Rows are too short or too long, or not one state fits the memory, or too many do. Offer more
+		/// memory, or rows of another length; the parameters have the bounds.
+		InvalidOffer,
+		/// The device's last offer was made too short a time ago. Wait, or take it back.
+		OfferTooOften,
 	}
 
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
-		fn on_initialize(block: BlockNumberFor<T>) -> Weight {
-			Self::draw_rounds(block)
+		/// What draws will take is known only when they happen, so as much is set aside as they may take.
+		fn on_initialize(_: BlockNumberFor<T>) -> Weight {
+			Self::set_aside()
+		}
+
+		/// At the end of the block, when its own randomness is there: what is drawn from the randomness of
+		/// the block before is known a slot ahead to whoever has that block.
+		fn on_finalize(block: BlockNumberFor<T>) {
+			Self::draw_rounds(block);
 		}
 
 		fn on_idle(_: BlockNumberFor<T>, remaining: Weight) -> Weight {
-			let mut meter = WeightMeter::with_limit(remaining);
-			Self::close_expired(&mut meter);
-			Self::forget_ended(&mut meter);
-			meter.consumed()
+			Self::sweep(remaining)
 		}
 
 		fn integrity_test() {
-			assert!(T::MaxVerifiers::get() > 0, "challenges: MaxVerifiers is zero");
-			assert!(
-				T::MaxRoundsPerBlock::get() > 7,
-				"challenges: MaxRoundsPerBlock is below eight"
-			);
-			assert!(T::MaxVerdictsPerCall::get() > 0, "challenges: MaxVerdictsPerCall is zero");
+			Self::check_constants();
 		}
 
 		#[cfg(feature = "try-runtime")]
@@ -616,8 +633,7 @@ pub mod pallet {
 		#[pallet::call_index(0)]
 		#[pallet::weight(T::WeightInfo::register_verifier())]
 		pub fn register_verifier(origin: OriginFor<T>, address: ServiceAddress) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_register_verifier(who, address)
+			Self::do_register_verifier(ensure_signed(origin)?, address)
 		}
 
 		/// Change the address at which a verifier is reached.
@@ -630,8 +646,7 @@ pub mod pallet {
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::update_verifier())]
 		pub fn update_verifier(origin: OriginFor<T>, address: ServiceAddress) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_update_verifier(who, address)
+			Self::do_update_verifier(ensure_signed(origin)?, address)
 		}
 
 		/// Take no more assignments.
@@ -648,8 +663,7 @@ pub mod pallet {
 		#[pallet::call_index(2)]
 		#[pallet::weight(T::WeightInfo::retire_verifier())]
 		pub fn retire_verifier(origin: OriginFor<T>) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_retire_verifier(who)
+			Self::do_retire_verifier(ensure_signed(origin)?)
 		}
 
 		/// Take what is left of a retired verifier's bond back, and be paid.
@@ -662,8 +676,7 @@ pub mod pallet {
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::withdraw_verifier_bond())]
 		pub fn withdraw_verifier_bond(origin: OriginFor<T>) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_withdraw_verifier_bond(who)
+			Self::do_withdraw_verifier_bond(ensure_signed(origin)?)
 		}
 
 		/// Let a device be challenged, which is how it gets a score.
@@ -681,8 +694,7 @@ pub mod pallet {
 		#[pallet::call_index(4)]
 		#[pallet::weight(T::WeightInfo::enrol_device())]
 		pub fn enrol_device(origin: OriginFor<T>, device: DeviceId) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_enrol_device(who, device)
+			Self::do_enrol_device(ensure_signed(origin)?, device)
 		}
 
 		/// Ask for a round of a device that has no valid score.
@@ -701,8 +713,7 @@ pub mod pallet {
 		#[pallet::call_index(5)]
 		#[pallet::weight(T::WeightInfo::request_challenge())]
 		pub fn request_challenge(origin: OriginFor<T>, device: DeviceId) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_request_challenge(who, device)
+			Self::do_request_challenge(ensure_signed(origin)?, device)
 		}
 
 		/// Post hashes of verdicts.
@@ -720,8 +731,7 @@ pub mod pallet {
 		#[pallet::call_index(6)]
 		#[pallet::weight(T::WeightInfo::seal_verdicts(seals.len() as u32))]
 		pub fn seal_verdicts(origin: OriginFor<T>, seals: SealsOf<T>) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_seal_verdicts(who, seals)
+			Self::do_seal_verdicts(ensure_signed(origin)?, seals)
 		}
 
 		/// Change lengths, rates and sums.
@@ -739,9 +749,9 @@ pub mod pallet {
 		/// `InvalidParameters`.
 		#[pallet::call_index(7)]
 		#[pallet::weight(T::WeightInfo::set_parameters())]
-		pub fn set_parameters(origin: OriginFor<T>, parameters: Parameters) -> DispatchResult {
+		pub fn set_parameters(origin: OriginFor<T>, parameters: Box<Parameters>) -> DispatchResult {
 			T::AdminOrigin::ensure_origin(origin)?;
-			Self::do_set_parameters(parameters)
+			Self::do_set_parameters(*parameters)
 		}
 
 		/// Say what was sealed.
@@ -763,8 +773,7 @@ pub mod pallet {
 			origin: OriginFor<T>,
 			reveals: RevealsOf<T>,
 		) -> DispatchResultWithPostInfo {
-			let who = ensure_signed(origin)?;
-			Self::do_reveal_verdicts(who, reveals)
+			Self::do_reveal_verdicts(ensure_signed(origin)?, reveals)
 		}
 
 		/// Be paid what verdicts have earned.
@@ -780,8 +789,7 @@ pub mod pallet {
 		#[pallet::call_index(9)]
 		#[pallet::weight(T::WeightInfo::claim_earnings())]
 		pub fn claim_earnings(origin: OriginFor<T>) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_claim_earnings(who)
+			Self::do_claim_earnings(ensure_signed(origin)?)
 		}
 
 		/// Prove that a device answered a round with what no honest device sends.
@@ -790,11 +798,11 @@ pub mod pallet {
 		/// Signed by anyone who can bond `dispute_bond`.
 		///
 		/// ## Details
-		/// Decided at once: a segment is re-run, or a block filled again. A wrong one costs the device
-		/// `fault_slash` of its bond, unless it is in jail already, and two roots cost `fraud_slash`; its
-		/// enrolment and its score are gone, it is jailed unless it has retired, and the round fails if it is
-		/// open. The proof earns `fraud_reward`, at most a fifth of what was slashed, and is free. A segment or
-		/// block that is right costs the bond.
+		/// Decided at once: a segment is re-run, a block filled or an entry computed again. A wrong one costs
+		/// the device `fault_slash` of its bond, unless it is in jail already, and two roots cost `fraud_slash`;
+		/// its enrolment and its score are gone, it is jailed unless it has retired, and the round fails if it
+		/// is open. The proof earns `fraud_reward`, at most a fifth of what was slashed, and is free. A segment,
+		/// block or entry that is right costs the bond.
 		///
 		/// ## Errors
 		/// `RoundNotFound`, `DisputeWindowOver`, `FraudKnown`, `UnknownDevice`, `ProofOfOtherTask`,
@@ -802,14 +810,14 @@ pub mod pallet {
 		/// there.
 		#[pallet::call_index(10)]
 		#[pallet::weight(T::WeightInfo::prove_fraud(MAX_STEPS_PER_SEGMENT / 1_024)
-			.max(T::WeightInfo::prove_wrong_block()).max(T::WeightInfo::prove_equivocation()))]
+			.max(T::WeightInfo::prove_wrong_block()).max(T::WeightInfo::prove_equivocation())
+			.max(T::WeightInfo::prove_wrong_entry(MAX_SIDE / 1_024)))]
 		pub fn prove_fraud(
 			origin: OriginFor<T>,
 			round: RoundId,
 			proof: Box<FraudProof>,
 		) -> DispatchResultWithPostInfo {
-			let who = ensure_signed(origin)?;
-			Self::do_prove_fraud(who, round, &proof)
+			Self::do_prove_fraud(ensure_signed(origin)?, round, &proof)
 		}
 
 		/// Say that a device will not answer.
@@ -827,8 +835,7 @@ pub mod pallet {
 		#[pallet::call_index(11)]
 		#[pallet::weight(T::WeightInfo::start_maintenance())]
 		pub fn start_maintenance(origin: OriginFor<T>, device: DeviceId) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_start_maintenance(who, device)
+			Self::do_start_maintenance(ensure_signed(origin)?, device)
 		}
 
 		/// Say that a device answers again.
@@ -846,8 +853,7 @@ pub mod pallet {
 		#[pallet::call_index(12)]
 		#[pallet::weight(T::WeightInfo::end_maintenance())]
 		pub fn end_maintenance(origin: OriginFor<T>, device: DeviceId) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_end_maintenance(who, device)
+			Self::do_end_maintenance(ensure_signed(origin)?, device)
 		}
 
 		/// Announce a wrong answer to some later round. Takes the place of one that was announced and not
@@ -866,8 +872,7 @@ pub mod pallet {
 		#[pallet::call_index(13)]
 		#[pallet::weight(T::WeightInfo::plant_answer())]
 		pub fn plant_answer(origin: OriginFor<T>, device: DeviceId, hash: H256) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_plant_answer(who, device, hash)
+			Self::do_plant_answer(ensure_signed(origin)?, device, hash)
 		}
 
 		/// Show that a device answered a round with what it had planted.
@@ -892,8 +897,7 @@ pub mod pallet {
 			root: H256,
 			salt: H256,
 		) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_show_planted(who, round, root, salt)
+			Self::do_show_planted(ensure_signed(origin)?, round, root, salt)
 		}
 
 		/// Say where a device is, or take that back.
@@ -914,8 +918,7 @@ pub mod pallet {
 			device: DeviceId,
 			position: Option<Position>,
 		) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_claim_position(who, device, position)
+			Self::do_claim_position(ensure_signed(origin)?, device, position)
 		}
 
 		/// Say where a verifier is, or take that back.
@@ -934,8 +937,30 @@ pub mod pallet {
 			origin: OriginFor<T>,
 			position: Option<Position>,
 		) -> DispatchResult {
-			let who = ensure_signed(origin)?;
-			Self::do_set_verifier_position(who, position)
+			Self::do_set_verifier_position(ensure_signed(origin)?, position)
+		}
+
+		/// Offer an accelerator to be measured, another one, or none any more.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the device's provider or operator.
+		///
+		/// ## Details
+		/// Rounds of products follow: the device has to make `2 * side` operations for each byte of
+		/// `memory_share` of the offered memory, keep what comes of it, and be done within `window_millis`.
+		/// What an earlier offer has shown is gone. Nothing changes while a round of products is open, and a new
+		/// offer can be made once in `offer_interval_millis` only.
+		///
+		/// ## Errors
+		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`, `RoundOpen`, `InvalidOffer`, `OfferTooOften`.
+		#[pallet::call_index(17)]
+		#[pallet::weight(T::WeightInfo::offer_accelerator())]
+		pub fn offer_accelerator(
+			origin: OriginFor<T>,
+			device: DeviceId,
+			offer: Option<AcceleratorOffer>,
+		) -> DispatchResult {
+			Self::do_offer_accelerator(ensure_signed(origin)?, device, offer)
 		}
 	}
 
@@ -944,22 +969,7 @@ pub mod pallet {
 		/// The open rounds that wait for something from `who` or will, at most [`MAX_VIEWED_ROUNDS`]: those
 		/// to be sealed first, then those to be revealed.
 		pub fn open_rounds_of_verifier(who: T::AccountId) -> Vec<Assignment> {
-			let now = T::Clock::now();
-			let mut waiting: Vec<_> = Assignments::<T>::iter_key_prefix(&who)
-				.filter_map(|round| {
-					let round = Rounds::<T>::get(round)?;
-					let phase = round.phase(&who, now)?;
-					Some(Assignment { task: round.task, phase })
-				})
-				.collect();
-			// What has to be done first.
-			waiting.sort_by_key(|assignment| match assignment.phase {
-				AssignmentPhase::Seal => (0, assignment.task.deadline),
-				AssignmentPhase::Reveal { until } => (1, until),
-				AssignmentPhase::Wait => (2, assignment.task.deadline),
-			});
-			waiting.truncate(MAX_VIEWED_ROUNDS);
-			waiting
+			Self::assignments_of(&who)
 		}
 
 		/// Whether the operator of a device may ask for a round of it now.
@@ -974,17 +984,12 @@ pub mod pallet {
 
 		/// A device's round trips to verifiers, as long as that part of its score counts.
 		pub fn round_trips_of(device: DeviceId) -> Vec<RoundTripTo<T::AccountId>> {
-			match Self::performance_of(device).network {
-				Some(_) => RoundTrips::<T>::get(device).into_inner(),
-				None => Vec::new(),
-			}
+			Self::valid_round_trips(device)
 		}
 
 		/// Where a verifier that takes assignments is reached.
 		pub fn verifier_address(who: T::AccountId) -> Option<ServiceAddress> {
-			Verifiers::<T>::get(who)
-				.filter(|record| record.retired_at.is_none())
-				.map(|record| record.address)
+			Self::active_address(who)
 		}
 	}
 }

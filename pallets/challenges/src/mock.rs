@@ -245,6 +245,7 @@ pub(crate) const PLANTED_PENALTY: Balance = 100;
 pub(crate) const PLANTED_INTERVAL: u64 = 200_000;
 /// Blocks between a planted answer and its round.
 pub(crate) const LEAD: u32 = 4;
+pub(crate) const OFFER_INTERVAL: u64 = 70_000;
 pub(crate) const MAINTENANCE_INTERVAL: u64 = 500_000;
 pub(crate) const WINDOW: u64 = 60_000;
 pub(crate) const REVEAL: u64 = 30_000;
@@ -284,6 +285,9 @@ pub(crate) fn parameters() -> Parameters {
 		fraud_reward: 30,
 		memory_part: Ppm(0),
 		memory_share: Ppm(500_000),
+		gemm_part: Ppm(0),
+		min_gemm_side: 16,
+		max_gemm_side: 1_024,
 		walk_segments: 16,
 		walk_reads: 4,
 		max_read_nanos: 1_000,
@@ -301,6 +305,8 @@ pub(crate) fn parameters() -> Parameters {
 		planted_lead_blocks: LEAD,
 		planted_interval_millis: PLANTED_INTERVAL,
 		maintenance_interval_millis: MAINTENANCE_INTERVAL,
+		offer_interval_millis: OFFER_INTERVAL,
+		head_start_millis: 50,
 		planted_penalty: PLANTED_PENALTY,
 	}
 }
@@ -398,7 +404,7 @@ pub(crate) fn passed(round: &RoundOf<Test>, elapsed_millis: u32, loaded: u32) ->
 /// What an honest device commits to.
 pub(crate) fn root_of(round: &RoundOf<Test>) -> H256 {
 	match round.task.work {
-		Work::Cpu(_) | Work::Memory(_) => ROOT,
+		Work::Cpu(_) | Work::Memory(_) | Work::Gemm(_) => ROOT,
 		Work::Network(_) => commit_root(&round.task),
 	}
 }
@@ -414,6 +420,7 @@ pub(crate) fn measured(round: &RoundOf<Test>, elapsed_millis: u32) -> Measured {
 		Work::Cpu(_) => Measured::Cpu { elapsed_millis },
 		Work::Memory(_) => Measured::Memory { fill_millis: elapsed_millis, read_nanos: READ_NANOS },
 		Work::Network(_) => way(20_000, 10_000, 50_000),
+		Work::Gemm(_) => Measured::Gemm { elapsed_millis },
 	}
 }
 
@@ -475,6 +482,7 @@ pub(crate) fn run_to(block: u64) {
 		Challenges::on_initialize(next);
 		Now::mutate(|now| *now += SLOT);
 		Challenges::on_idle(next, Weight::MAX);
+		Challenges::on_finalize(next);
 	}
 }
 

@@ -2,11 +2,15 @@
 
 use crate::types::{Offer, MAX_COMMITTEE, MAX_MEMORY_MIB};
 use armature_primitives::{
-	challenge::{CpuChallenge, MemoryChallenge, NetworkChallenge, Work, WorkKind, MAX_LANES},
+	challenge::{
+		CpuChallenge, GemmChallenge, MemoryChallenge, NetworkChallenge, Work, WorkKind, MAX_LANES,
+	},
+	device::{AcceleratorOffer, MAX_ACCELERATOR_MIB},
 	Balance, MilliWatts, Ppm,
 };
 use armature_verifier::challenge::{
 	check_work,
+	gemm::{MAX_SIDE, MAX_STEPS},
 	memory::{MAX_READS, MAX_SEGMENTS, MAX_WALK_LANES},
 	power::PowerLimits,
 	DEFAULT_STEPS_PER_SEGMENT,
@@ -20,6 +24,10 @@ pub const MAX_WINDOW_MILLIS: u64 = 3_600_000;
 
 /// The longest time to prove a fraud: thirty days.
 pub const MAX_DISPUTE_MILLIS: u64 = 30 * 24 * 3_600_000;
+
+/// The shortest rows of states that may be asked for: what is multiplied in the longest window still is
+/// an operation a second.
+pub const MIN_GEMM_SIDE: u32 = 16;
 
 /// Lengths, rates and sums; see [`Parameters::validate`] for their bounds.
 #[derive(
@@ -64,11 +72,17 @@ pub struct Parameters {
 	pub steps_per_segment: u32,
 	/// The part of drawn starts that are about memory. At most 100 %.
 	pub memory_part: Ppm,
-	/// The part that is about ways to verifiers; all others are about lanes. With `memory_part` at most
-	/// 100 %.
+	/// The part that is about ways to verifiers.
 	pub network_part: Ppm,
-	/// What is filled of the memory that a device offers; above 0, at most 100 %.
+	/// The part that is about accelerators; all others are about lanes. With `memory_part` and
+	/// `network_part` at most 100 %.
+	pub gemm_part: Ppm,
+	/// What is filled of the memory that a device or its accelerator offers; above 0, at most 100 %.
 	pub memory_share: Ppm,
+	/// The shortest rows that an accelerator may offer to multiply, at least [`MIN_GEMM_SIDE`].
+	pub min_gemm_side: u32,
+	/// The longest, at most [`MAX_SIDE`]: three of them are in each opening.
+	pub max_gemm_side: u32,
 	/// Segments of the walk of each lane, at least 1; with many lanes fewer, [`MAX_SEGMENTS`] together.
 	pub walk_segments: u32,
 	/// Reads of a segment, 1 to [`MAX_READS`].
@@ -127,6 +141,11 @@ pub struct Parameters {
 	pub planted_penalty: Balance,
 	/// How long after the start of one maintenance of a device the next may start.
 	pub maintenance_interval_millis: u64,
+	/// How long after an offer of an accelerator the device may make another one.
+	pub offer_interval_millis: u64,
+	/// What is added to the time of products, in milliseconds: how much later than the device a verifier may
+	/// see the round. Without that, who has little to do looks faster than it is.
+	pub head_start_millis: u32,
 }
 
 impl Parameters {
@@ -159,6 +178,21 @@ impl Parameters {
 		}
 	}
 
+	/// The challenge for an accelerator that offers this: as many states as fit its memory. `None` where its
+	/// rows are too short or too long, or where there is not a state that fits, or more than can be numbered.
+	pub fn gemm(&self, offer: &AcceleratorOffer) -> Option<GemmChallenge> {
+		let AcceleratorOffer { memory_mib, side } = *offer;
+		let is_side = (self.min_gemm_side..=self.max_gemm_side).contains(&side);
+		if !is_side || memory_mib > MAX_ACCELERATOR_MIB {
+			return None;
+		}
+		let offered = u128::from(memory_mib) << 20;
+		let used = offered.saturating_mul(self.memory_share.0.into()) / u128::from(Ppm::ONE.0);
+		let states = used.checked_div(u128::from(side).saturating_pow(2))?;
+		let states = u32::try_from(states).ok()?;
+		(1..=MAX_STEPS).contains(&states).then_some(GemmChallenge { side, states })
+	}
+
 	/// The challenge for the way of a device to its verifiers.
 	pub fn network(&self) -> NetworkChallenge {
 		NetworkChallenge {
@@ -180,13 +214,16 @@ impl Parameters {
 		}
 	}
 
-	/// What a device with this offer has to do in a round of this kind. While it runs a
-	/// lease, a lane is left to that, and so are all of the memory and the connection.
+	/// What a device with this offer has to do in a round of this kind; lanes where it has nothing to offer
+	/// for that. While it runs a lease, a lane is left to that, and so are all of the memory, the
+	/// accelerator and the connection.
 	pub fn work(&self, kind: WorkKind, offer: Offer, is_leased: bool) -> Work {
-		let Offer { lanes, memory_mib } = offer;
-		match kind {
-			WorkKind::Memory if !is_leased => Work::Memory(self.memory(lanes, memory_mib)),
-			WorkKind::Network if !is_leased => Work::Network(self.network()),
+		let Offer { lanes, memory_mib, accelerator } = offer;
+		let gemm = accelerator.and_then(|offer| self.gemm(&offer));
+		match (kind, gemm) {
+			(WorkKind::Memory, _) if !is_leased => Work::Memory(self.memory(lanes, memory_mib)),
+			(WorkKind::Network, _) if !is_leased => Work::Network(self.network()),
+			(WorkKind::Gemm, Some(gemm)) if !is_leased => Work::Gemm(gemm),
 			_ => Work::Cpu(self.cpu(lanes.saturating_sub(is_leased.into()))),
 		}
 	}
@@ -198,6 +235,9 @@ impl Parameters {
 		let cpu = self.cpu(MAX_LANES);
 		let windows = self.window_millis.saturating_add(self.reveal_millis);
 		let share = |share: Ppm| share.0 > 0 && share <= Ppm::ONE;
+		let parts = [self.memory_part, self.network_part, self.gemm_part];
+		let parts = parts.iter().fold(0u32, |sum, part| sum.saturating_add(part.0));
+		let sides = MIN_GEMM_SIDE..=MAX_SIDE;
 		self.round_interval_blocks > 0
 			&& share(self.max_share)
 			&& (Ppm(1)..=self.max_share).contains(&self.min_share)
@@ -213,7 +253,10 @@ impl Parameters {
 			&& self.verifier_bond > 0
 			&& self.dispute_bond > 0
 			&& (self.verdict_fee..=self.verifier_bond / 10).contains(&self.verdict_penalty)
-			&& self.memory_part.0.saturating_add(self.network_part.0) <= Ppm::ONE.0
+			&& parts <= Ppm::ONE.0
+			&& sides.contains(&self.min_gemm_side)
+			&& sides.contains(&self.max_gemm_side)
+			&& self.min_gemm_side <= self.max_gemm_side
 			&& self.network().ends_millis() < self.window_millis
 			&& self.most_steps_per_joule > 0
 			&& self.most_base_power.0 > 0
@@ -244,7 +287,9 @@ impl Default for Parameters {
 	/// all have seen it, 5 s each way and 32 MiB at most, which is 50 Mbit/s for each of five. A way of 500 km
 	/// takes 7.5 ms there and back, and a home's last mile up to 10. The best processors of today make some
 	/// two million steps with a joule (1.3 W a lane); ten times that is beyond doubt, as are 30 W a lane
-	/// beside 1.5 kW.
+	/// beside 1.5 kW. One start in eight is
+	/// about accelerators, where there are any: with rows of 4,096 bytes and 24 GB these make 177 tera-operations, and
+	/// one opening is 15 kB.
 	fn default() -> Self {
 		Self {
 			round_interval_blocks: 200,
@@ -269,6 +314,9 @@ impl Default for Parameters {
 			fraud_reward: 50_000_000_000_000,
 			memory_part: Ppm(250_000),
 			memory_share: Ppm(900_000),
+			gemm_part: Ppm(125_000),
+			min_gemm_side: 256,
+			max_gemm_side: 16_384,
 			walk_segments: 131_072,
 			walk_reads: 8,
 			max_read_nanos: 5_000,
@@ -287,6 +335,8 @@ impl Default for Parameters {
 			planted_interval_millis: 604_800_000,
 			planted_penalty: 1_000_000_000_000_000,
 			maintenance_interval_millis: 86_400_000,
+			offer_interval_millis: 86_400_000,
+			head_start_millis: 1_000,
 		}
 	}
 }

@@ -50,13 +50,15 @@ impl<T: Config> Pallet<T> {
 			Seat { verifier, network, state: SeatState::Empty }
 		};
 		let seats = verifiers.iter().map(seat);
+		let record = Enrolments::<T>::get(device);
 		let offer = Offer {
 			lanes: info.lanes.clamp(1, MAX_LANES),
 			memory_mib: info.memory_mib.min(MAX_MEMORY_MIB),
+			accelerator: record.as_ref().and_then(|record| record.accelerator),
 		};
 		let work = parameters.work(start.kind, offer, start.is_leased);
 		let kind = work.kind();
-		let owner = Enrolments::<T>::get(device).map(|record| record.owner);
+		let owner = record.map(|record| record.owner);
 		if let Some(owner) = &owner {
 			Self::change_owner(owner, |record| record.open.saturating_inc());
 		}
@@ -87,6 +89,14 @@ impl<T: Config> Pallet<T> {
 			deadline,
 		});
 		true
+	}
+
+	/// Closes and forgets rounds, as far as what is left of a block allows. Returns what that took.
+	pub(crate) fn sweep(remaining: Weight) -> Weight {
+		let mut meter = WeightMeter::with_limit(remaining);
+		Self::close_expired(&mut meter);
+		Self::forget_ended(&mut meter);
+		meter.consumed()
 	}
 
 	/// Closes rounds for which nothing can come any more, oldest first, as far as the meter allows. A
@@ -184,8 +194,9 @@ impl<T: Config> Pallet<T> {
 		Self::credit_committee(&parameters, id, &round.seats, standings);
 
 		let mut raised_share = Ppm(0);
-		// A device that left meanwhile keeps no score.
-		if let Some(mut record) = Enrolments::<T>::get(device) {
+		// A device that left meanwhile keeps no score, also where it has come back.
+		let enrolled = round.owner.as_ref().and_then(|_| Enrolments::<T>::get(device));
+		if let Some(mut record) = enrolled {
 			record.last_closed_at = Some(now);
 			match outcome {
 				RoundOutcome::Passed { measured } => {
@@ -265,7 +276,7 @@ impl<T: Config> Pallet<T> {
 
 	/// Lets an owner's devices rest after a round that one of them passed.
 	fn rest(parameters: &Parameters, round: &RoundOf<T>, owner: &T::AccountId, measured: Measured) {
-		let worked = worked_millis(&round.task.work, measured, round.seats.len());
+		let worked = worked_millis(parameters, &round.task.work, measured, round.seats.len());
 		let group = Self::largest_group();
 		Self::change_owner(owner, |owner| {
 			let worked = elapsed_of_all(worked, group, owner.devices);
@@ -335,7 +346,7 @@ impl Closed {
 /// Whether what was filled is no memory.
 fn is_too_slow(parameters: &Parameters, measured: &Measured) -> bool {
 	match measured {
-		Measured::Cpu { .. } | Measured::Network { .. } => false,
+		Measured::Cpu { .. } | Measured::Network { .. } | Measured::Gemm { .. } => false,
 		Measured::Memory { read_nanos, .. } => *read_nanos > parameters.max_read_nanos,
 	}
 }

@@ -4,13 +4,14 @@ use crate::{pallet::*, types::*};
 use alloc::vec::Vec;
 use armature_primitives::{
 	challenge::{Measured, Verdict, Work, WorkKind},
-	device::{CpuScore, MemoryScore, NetworkScore, Performance, RoundTripTo},
+	device::{CpuScore, GemmScore, MemoryScore, NetworkScore, Performance, RoundTripTo},
 	location::{LocationFinding, Position},
 	telemetry::PowerReading,
 	traits::PowerSink,
 	DeviceId, Moment,
 };
 use armature_verifier::challenge::{
+	gemm::operations_per_second,
 	location::{appraise_location, RoundTrip},
 	memory::fill_mib_per_second,
 	network::together,
@@ -76,6 +77,19 @@ impl<T: Config> Pallet<T> {
 				});
 				RoundTrips::<T>::insert(device, RoundTripsOf::<T>::truncate_from(trips.collect()));
 				Performance { network: Some(score), ..before }
+			},
+			(Work::Gemm(gemm), Measured::Gemm { elapsed_millis }) => {
+				// Products are asked of those only that offer an accelerator.
+				let score = round.offer.accelerator.map(|offer| GemmScore {
+					offer,
+					shown_mib: gemm.mib(),
+					operations_per_second: operations_per_second(
+						&gemm,
+						elapsed_millis.saturating_add(parameters.head_start_millis),
+					),
+					measured_at: now,
+				});
+				Performance { gemm: score, ..before }
 			},
 			// Verdicts of another kind are not taken.
 			_ => before,
@@ -158,12 +172,19 @@ pub(crate) fn with_part(score: Performance, from: Performance, kind: WorkKind) -
 		WorkKind::Cpu => Performance { cpu: from.cpu, ..score },
 		WorkKind::Memory => Performance { memory: from.memory, ..score },
 		WorkKind::Network => Performance { network: from.network, ..score },
+		WorkKind::Gemm => Performance { gemm: from.gemm, ..score },
 	}
 }
 
 /// How long a device worked for a round: until it committed, and, over its memory, once for each of its
-/// `seats`; or how long its connection was in use.
-pub(crate) fn worked_millis(work: &Work, measured: Measured, seats: usize) -> u32 {
+/// `seats`; or how long its connection was in use. Of products at least the head start, so that there is a
+/// rest after however little was offered.
+pub(crate) fn worked_millis(
+	parameters: &Parameters,
+	work: &Work,
+	measured: Measured,
+	seats: usize,
+) -> u32 {
 	let elapsed = u64::from(measured.elapsed_millis());
 	let all = match (work, measured) {
 		(Work::Memory(memory), Measured::Memory { read_nanos, .. }) => {
@@ -173,6 +194,7 @@ pub(crate) fn worked_millis(work: &Work, measured: Measured, seats: usize) -> u3
 			elapsed.saturating_add(walks)
 		},
 		(Work::Network(network), _) => network.busy_millis(),
+		(Work::Gemm(_), _) => elapsed.saturating_add(parameters.head_start_millis.into()),
 		_ => elapsed,
 	};
 	u32::try_from(all).unwrap_or(u32::MAX)
@@ -181,20 +203,26 @@ pub(crate) fn worked_millis(work: &Work, measured: Measured, seats: usize) -> u3
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use armature_primitives::challenge::{CpuChallenge, MemoryChallenge, NetworkChallenge};
+	use armature_primitives::challenge::{
+		CpuChallenge, GemmChallenge, MemoryChallenge, NetworkChallenge,
+	};
 
 	#[test]
 	fn work_should_count_all_walks() {
+		let parameters = Parameters { head_start_millis: 90, ..Default::default() };
+		let gemm = Work::Gemm(GemmChallenge { side: 1, states: 1 });
+		let measured = Measured::Gemm { elapsed_millis: 7 };
+		assert_eq!(worked_millis(&parameters, &gemm, measured, 5), 97);
 		let memory = MemoryChallenge { lanes: 4, blocks: 9, segments: 100_000, reads: 10 };
 		let measured = Measured::Memory { fill_millis: 700, read_nanos: 1_001 };
 		// A million reads of 1,001 ns take 1,001 ms.
-		assert_eq!(worked_millis(&Work::Memory(memory), measured, 5), 700 + 5 * 1_001);
-		assert_eq!(worked_millis(&Work::Memory(memory), measured, 0), 700);
+		assert_eq!(worked_millis(&parameters, &Work::Memory(memory), measured, 5), 700 + 5 * 1_001);
+		assert_eq!(worked_millis(&parameters, &Work::Memory(memory), measured, 0), 700);
 		let forever = Measured::Memory { fill_millis: u32::MAX, read_nanos: u32::MAX };
-		assert_eq!(worked_millis(&Work::Memory(memory), forever, 5), u32::MAX);
+		assert_eq!(worked_millis(&parameters, &Work::Memory(memory), forever, 5), u32::MAX);
 		let cpu = CpuChallenge { lanes: 4, segments: 9, steps_per_segment: 9 };
 		let measured = Measured::Cpu { elapsed_millis: 700 };
-		assert_eq!(worked_millis(&Work::Cpu(cpu), measured, 5), 700);
+		assert_eq!(worked_millis(&parameters, &Work::Cpu(cpu), measured, 5), 700);
 		let network =
 			NetworkChallenge { echoes: 1, lead_millis: 90, transfer_millis: 20, transfer_kib: 1 };
 		let measured = Measured::Network {
@@ -203,6 +231,6 @@ mod tests {
 			up_kbps: 1,
 			down_kbps: 1,
 		};
-		assert_eq!(worked_millis(&Work::Network(network), measured, 5), 40);
+		assert_eq!(worked_millis(&parameters, &Work::Network(network), measured, 5), 40);
 	}
 }

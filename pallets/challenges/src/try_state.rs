@@ -4,7 +4,10 @@
 
 use crate::{pallet::*, types::*};
 use alloc::collections::{BTreeMap, BTreeSet};
-use armature_primitives::{device::NetworkScore, service::Network};
+use armature_primitives::{
+	device::{GemmScore, NetworkScore},
+	service::Network,
+};
 use armature_verifier::challenge::check_work;
 use frame_support::{ensure, traits::fungible::hold::Inspect};
 use sp_runtime::TryRuntimeError;
@@ -31,6 +34,7 @@ impl<T: Config> Pallet<T> {
 	/// 11. What all verifiers have earned is the sum of what each has.
 	/// 12. Each owner has as many open rounds as count among its own, and no device in maintenance has one.
 	/// 13. Claimed places are on the Earth.
+	/// 14. Products were computed with what the device offers, and at some speed.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		Self::try_state_verifiers()?;
 		Self::try_state_rounds()?;
@@ -43,6 +47,10 @@ impl<T: Config> Pallet<T> {
 			let lanes = score.cpu.iter().all(|cpu| cpu.lanes > 0);
 			let reads = score.memory.iter().all(|memory| memory.read_nanos > 0);
 			ensure!(!score.is_empty() && speeds && lanes && reads, "7: empty score");
+			let is_offered = |gemm: &GemmScore| {
+				record.accelerator == Some(gemm.offer) && gemm.operations_per_second > 0
+			};
+			ensure!(score.gemm.iter().all(is_offered), "14: products of no accelerator");
 			let trips = RoundTrips::<T>::get(device);
 			let nearest = trips.iter().map(|trip| trip.micros).min();
 			let scored = score.network.map(|network| network.nearest_micros);

@@ -6,7 +6,7 @@ use crate::Config;
 use alloc::collections::BTreeSet;
 use armature_primitives::{
 	challenge::{cool_at, AssignmentPhase, ChallengeTask, Measured, Verdict, WorkKind},
-	device::{Performance, RoundTripTo},
+	device::{AcceleratorOffer, Performance, RoundTripTo},
 	ed25519,
 	location::Position,
 	service::{Network, ServiceAddress},
@@ -116,6 +116,10 @@ pub struct EnrolmentRecord<AccountId> {
 	pub last_rounds: LastRounds,
 	/// Where it is claimed to be.
 	pub position: Option<Position>,
+	/// What it offers to compute products with.
+	pub accelerator: Option<AcceleratorOffer>,
+	/// When that, or an earlier one, was offered last.
+	pub offered_at: Option<Moment>,
 }
 
 /// The round of each kind that has changed a device's score last, since its last maintenance.
@@ -139,6 +143,8 @@ pub struct LastRounds {
 	pub memory: Option<RoundId>,
 	/// Of its way to verifiers.
 	pub network: Option<RoundId>,
+	/// Of its accelerators.
+	pub gemm: Option<RoundId>,
 }
 
 impl LastRounds {
@@ -148,6 +154,7 @@ impl LastRounds {
 			WorkKind::Cpu => self.cpu,
 			WorkKind::Memory => self.memory,
 			WorkKind::Network => self.network,
+			WorkKind::Gemm => self.gemm,
 		}
 	}
 
@@ -157,6 +164,7 @@ impl LastRounds {
 			WorkKind::Cpu => self.cpu = Some(round),
 			WorkKind::Memory => self.memory = Some(round),
 			WorkKind::Network => self.network = Some(round),
+			WorkKind::Gemm => self.gemm = Some(round),
 		}
 	}
 }
@@ -195,6 +203,8 @@ impl<AccountId> EnrolmentRecord<AccountId> {
 			last_maintenance_at: None,
 			last_rounds: LastRounds::default(),
 			position: None,
+			accelerator: None,
+			offered_at: None,
 		}
 	}
 
@@ -361,6 +371,8 @@ pub struct Offer {
 	pub lanes: u16,
 	/// Memory, in MiB, at most [`MAX_MEMORY_MIB`].
 	pub memory_mib: u32,
+	/// An accelerator.
+	pub accelerator: Option<AcceleratorOffer>,
 }
 
 /// A round that has ended, as long as a fraud in it can be proved or its planted answer shown.
@@ -403,7 +415,7 @@ pub struct EndedRound<AccountId> {
 	TypeInfo,
 )]
 pub struct Proved {
-	/// A wrong segment or block.
+	/// A wrong segment, block or entry.
 	pub fault: bool,
 	/// Two roots.
 	pub equivocation: bool,

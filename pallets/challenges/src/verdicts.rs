@@ -119,7 +119,7 @@ fn is_plausible(work: &Work, measured: &Measured, window: u64) -> bool {
 	let elapsed = measured.elapsed_millis();
 	let in_time = elapsed > 0 && u64::from(elapsed) <= window;
 	match (work, measured) {
-		(Work::Cpu(_), Measured::Cpu { .. }) => in_time,
+		(Work::Cpu(_), Measured::Cpu { .. }) | (Work::Gemm(_), Measured::Gemm { .. }) => in_time,
 		(Work::Memory(memory), Measured::Memory { read_nanos, .. }) => {
 			let walked = memory.reads_per_lane().saturating_mul(u64::from(*read_nanos));
 			// Rounded up by less than one for each read.

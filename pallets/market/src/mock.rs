@@ -185,7 +185,7 @@ impl PerformanceInspect for World {
 			read_nanos: 500,
 			measured_at: now,
 		});
-		Performance { cpu, memory, network: None }
+		Performance { cpu, memory, ..Default::default() }
 	}
 
 	fn is_memory_busy(device: DeviceId) -> bool {

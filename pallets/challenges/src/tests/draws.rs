@@ -57,15 +57,16 @@ fn draw(block: u64) -> draw::DrawContext<Test> {
 #[test]
 fn round_should_be_what_the_parameters_and_the_device_say() {
 	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
-		let before = Now::get();
+		// By the clock of its own block.
+		let at = Now::get() + SLOT;
 		let old = Beacon::<Test>::get();
 		let round = open_first_round(1);
 		let block = System::block_number();
-		assert_eq!(round.opened_at, before);
+		assert_eq!(round.opened_at, at);
 		assert_eq!(round.task.round, RoundId(0));
 		assert_eq!(round.task.device, DeviceId(1));
-		assert_eq!(round.task.deadline, before + WINDOW);
-		assert_eq!(round.reveal_until, before + WINDOW + REVEAL);
+		assert_eq!(round.task.deadline, at + WINDOW);
+		assert_eq!(round.reveal_until, at + WINDOW + REVEAL);
 		assert_eq!(round.key, key(1));
 		let cpu = CpuChallenge { lanes: 5, segments: 8, steps_per_segment: 100 };
 		assert_eq!(round.task.work, Work::Cpu(cpu));
@@ -94,7 +95,7 @@ fn round_should_be_what_the_parameters_and_the_device_say() {
 				kind: WorkKind::Cpu,
 				seed: round.task.seed,
 				verifiers,
-				deadline: before + WINDOW,
+				deadline: at + WINDOW,
 			}
 		);
 	});
@@ -161,6 +162,7 @@ fn nothing_should_be_drawn_before_the_first_timestamp() {
 		enrol_all(2);
 		Now::set(0);
 		Challenges::on_initialize(5);
+		Challenges::on_finalize(5);
 		assert_eq!(Rounds::<Test>::iter().count(), 0);
 	});
 }
@@ -501,14 +503,61 @@ fn requests_should_wait_while_there_are_too_few_verifiers() {
 }
 
 #[test]
-fn hook_should_report_weight_for_what_it_did() {
+fn as_much_should_be_set_aside_as_draws_may_take() {
+	let each = <()>::open_round().max(<()>::visit_owner());
+	let set_aside = |places: u64| <()>::draw_base().saturating_add(each.saturating_mul(places));
+	ExtBuilder::default()
+		.devices(9)
+		.parameters(without_draws)
+		.build_and_execute(|| {
+			// A group of three with its owner takes four places of sixteen.
+			assert_eq!(Challenges::largest_group(), 3);
+			assert_eq!(Challenges::on_initialize(2), set_aside(0));
+			Challenges::on_finalize(2);
+			enrol_all(1);
+			// A place by lot, and a request.
+			assert_eq!(Challenges::on_initialize(3), set_aside(8));
+			assert_eq!(SetAside::<Test>::get(), 8);
+			Challenges::on_finalize(3);
+			assert!(!SetAside::<Test>::exists());
+			assert_eq!(opened().len(), 1);
+			for device in 1..9 {
+				assert_ok!(Challenges::enrol_device(
+					RuntimeOrigin::signed(OPERATOR),
+					DeviceId(device)
+				));
+			}
+			assert_eq!(Challenges::on_initialize(4), set_aside(16));
+		});
+}
+
+#[test]
+fn what_comes_after_the_start_of_a_block_should_wait_for_the_next() {
 	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
-		assert_eq!(Challenges::on_initialize(2), <()>::draw_base());
+		Challenges::on_initialize(2);
 		enrol_all(2);
-		let one = <()>::visit_owner().saturating_add(<()>::open_round());
-		assert_eq!(
-			Challenges::on_initialize(3),
-			<()>::draw_base().saturating_add(one.saturating_mul(2))
-		);
+		Challenges::on_finalize(2);
+		assert!(opened().is_empty());
+		run_to(3);
+		assert_eq!(opened().len(), 2);
+	});
+}
+
+#[test]
+fn randomness_should_count_that_is_there_when_the_block_ends() {
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
+		enrol_all(1);
+		let seed_with = |entropy| {
+			frame_support::storage::with_transaction(|| {
+				Challenges::on_initialize(2);
+				// Nobody knows it before.
+				Entropy::set(entropy);
+				Challenges::on_finalize(2);
+				let seed = round_of(0).expect("opened").task.seed;
+				sp_runtime::TransactionOutcome::Rollback(Ok::<_, sp_runtime::DispatchError>(seed))
+			})
+		};
+		assert_ne!(seed_with(1), seed_with(2));
+		assert_eq!(seed_with(1), seed_with(1));
 	});
 }

@@ -3,7 +3,7 @@
 use crate::{mock::*, *};
 use armature_primitives::{
 	challenge::{ChallengeCommit, ChallengeTask, WorkKind},
-	device::DeviceStatus,
+	device::{AcceleratorOffer, DeviceStatus},
 	DeviceId, Ppm, RoundId, H256,
 };
 use armature_verifier::{
@@ -11,6 +11,7 @@ use armature_verifier::{
 		block::BLOCK_LEN,
 		fill::{first_block, open_fill, LaneKey, OpenedBlock},
 		fraud::{FraudProof, SignedCommit},
+		gemm::{self, row_hash, EntryOpening, GemmTask, OpenedRow},
 		memory::{memory_key, sizes},
 		run_lane, task_hash, State, Transcript,
 	},
@@ -76,6 +77,34 @@ fn block(round: &RoundOf<Test>, position: u32) -> FraudProof {
 		Some(OpenedBlock { bytes: blocks[position as usize], path })
 	});
 	FraudProof::Block { signed: signed(round, tree.root()), opening: Box::new(opening.unwrap()) }
+}
+
+/// A proof about entries of states that are all the same; the first wrong one, or right one.
+fn entry(round: &RoundOf<Test>, is_wrong: bool) -> FraudProof {
+	let products = GemmTask::of_round(&round.task).expect("a round of products");
+	let gemm::GemmSize { side, steps, .. } = products.size;
+	let row = vec![5u8; side as usize];
+	let state = Tree::from_hashes(vec![row_hash(&row); side as usize]).unwrap();
+	let states = Tree::new(vec![state.root().0; steps as usize]).unwrap();
+	let opened = |step: u32, at| OpenedRow {
+		row: row.clone().try_into().unwrap(),
+		path: state.prove(at).unwrap().into_inner().try_into().unwrap(),
+		state_root: state.root(),
+		state_path: states.prove(step - 1).unwrap().into_inner().try_into().unwrap(),
+	};
+	let committed = gemm::committed(&round.task, states.root());
+	let key = gemm::choices_key(&products, &committed.nonce, steps, Some(&state.root()));
+	let entries = (0..side).flat_map(|row| (0..side).map(move |column| (row, column)));
+	let mut openings = entries.filter_map(|(row, column)| {
+		let chosen = (steps - 1).checked_sub(gemm::choose(&products.size, &key, column))?;
+		let other = (chosen > 0).then(|| opened(chosen, column));
+		let (last, result) = (Some(opened(steps - 1, row)), opened(steps, row));
+		Some(EntryOpening { step: steps, row, column, last, other, result })
+	});
+	let opening =
+		openings.find(|o| gemm::check_entry(&products, &[committed], o).is_err() == is_wrong);
+	let opening = Box::new(opening.expect("one of many"));
+	FraudProof::Entry { signed: signed(round, states.root()), opening }
 }
 
 /// In a storage layer, as in a block.
@@ -144,6 +173,32 @@ fn wrong_block_should_cost_what_a_wrong_segment_does() {
 		let again = refused(PROVER, id, block(&round, 78));
 		assert_eq!(again, Error::<Test>::FraudKnown.into());
 		// It fails the round, whatever is said.
+		settle(0, pass(1_000));
+		let failed = EndedRounds::<Test>::get(id).unwrap();
+		assert!(failed.is_failed && failed.proved.fault);
+	});
+}
+
+#[test]
+fn wrong_entry_should_cost_what_a_wrong_segment_does() {
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
+		open_first_round(0);
+		settle(0, pass(1_000));
+		let offer = Some(AcceleratorOffer { memory_mib: 1, side: 64 });
+		let who = RuntimeOrigin::signed(OPERATOR);
+		assert_ok!(Challenges::offer_accelerator(who, DeviceId(0), offer));
+		let round = surprise_with(0, WorkKind::Gemm);
+		let id = round.task.round;
+		let done = prove(PROVER, id, entry(&round, false)).unwrap();
+		assert_eq!(done.pays_fee, Pays::Yes);
+		let amount = DISPUTE_BOND;
+		assert_eq!(last_event(), Event::FraudRefuted { who: PROVER, round: id, amount });
+		let done = prove(PROVER, id, entry(&round, true)).unwrap();
+		assert_eq!(done.pays_fee, Pays::No);
+		assert_eq!(done.actual_weight, Some(<Test as Config>::WeightInfo::prove_wrong_entry(1)));
+		assert_eq!(SlashLog::get(), vec![(DeviceId(0), Ppm(20_000))]);
+		let again = refused(PROVER, id, entry(&round, true));
+		assert_eq!(again, Error::<Test>::FraudKnown.into());
 		settle(0, pass(1_000));
 		let failed = EndedRounds::<Test>::get(id).unwrap();
 		assert!(failed.is_failed && failed.proved.fault);

@@ -5,7 +5,7 @@
 use crate::{mock::*, *};
 use armature_primitives::{
 	challenge::{AssignmentPhase, ChallengeCommit, Verdict},
-	device::DeviceStatus,
+	device::{AcceleratorOffer, DeviceStatus},
 	location::Position,
 	DeviceId, Ppm, RoundId, H256,
 };
@@ -56,6 +56,8 @@ enum Op {
 	Status(u32, u8),
 	Vanish(u32),
 	Share(u32),
+	/// A device offers an accelerator with rows of this length, or none.
+	Offer(u32, Option<u32>),
 	/// A device or a verifier is said to be somewhere, or nowhere.
 	Place(u32, Option<(i32, i32)>),
 }
@@ -85,6 +87,7 @@ fn op() -> impl Strategy<Value = Op> {
 		2 => (device.clone(), 0u8..9).prop_map(|(d, s)| Op::Status(d, s)),
 		1 => device.prop_map(Op::Vanish),
 		1 => (0u32..1_100_000).prop_map(Op::Share),
+		3 => (0..DEVICES + 1, proptest::option::of(10u32..200)).prop_map(|(d, s)| Op::Offer(d, s)),
 		2 => (0u32..12, proptest::option::of((any::<i32>(), any::<i32>())))
 			.prop_map(|(n, place)| Op::Place(n, place)),
 	]
@@ -135,7 +138,7 @@ fn any_round(task: armature_primitives::challenge::ChallengeTask) -> RoundOf<Tes
 		owner: None,
 		opened_in: 0,
 		is_asked: false,
-		offer: Offer { lanes: 1, memory_mib: 0 },
+		offer: Offer { lanes: 1, memory_mib: 0, accelerator: None },
 		proved: Proved::default(),
 	}
 }
@@ -236,6 +239,10 @@ fn apply(op: Op) {
 			call(OPERATOR, Call::claim_position { device: DeviceId(n), position });
 			call(n.into(), Call::set_verifier_position { position });
 		},
+		Op::Offer(d, side) => {
+			let offer = side.map(|side| AcceleratorOffer { memory_mib: 1, side });
+			call(OPERATOR, Call::offer_accelerator { device: DeviceId(d), offer });
+		},
 		Op::Vanish(d) => DeviceTable::mutate(|table| table.retain(|device, _| device.0 != d)),
 		Op::Share(ppm) => {
 			let mut parameters = crate::mock::parameters();
@@ -245,9 +252,11 @@ fn apply(op: Op) {
 			parameters.committee = 1 + (ppm % 5) as u8;
 			parameters.memory_part = Ppm(ppm);
 			parameters.network_part = Ppm(1_000_000u32.saturating_sub(ppm) / 2);
+			parameters.gemm_part = Ppm(1_000_000u32.saturating_sub(ppm) / 3);
 			parameters.verifier_unbonding_millis = 1_000_000;
 			let valid = parameters.validate();
-			let call = RuntimeCall::Challenges(Call::set_parameters { parameters });
+			let call =
+				RuntimeCall::Challenges(Call::set_parameters { parameters: Box::new(parameters) });
 			assert_eq!(call.dispatch_bypass_filter(RuntimeOrigin::root()).is_ok(), valid);
 		},
 	}

@@ -95,6 +95,7 @@ fn maintenance_should_not_come_often() {
 	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
 		open_first_round(0);
 		settle(0, pass(1_000));
+		Now::mutate(|now| *now += SLOT);
 		let began = Now::get();
 		assert_ok!(start(provider(0), 0));
 		assert_ok!(end(provider(0), 0));

@@ -41,7 +41,7 @@ fn round_should_fill_a_share_of_what_is_offered() {
 		// Half of 16 GiB in four lanes, in KiB.
 		let expected = MemoryChallenge { lanes: 4, blocks: 2 << 20, segments: 16, reads: 4 };
 		assert_eq!(memory_of(&round), expected);
-		assert_eq!(round.offer, Offer { lanes: 4, memory_mib: 16_384 });
+		assert_eq!(round.offer, Offer { lanes: 4, memory_mib: 16_384, accelerator: None });
 		let kind = WorkKind::Memory;
 		assert!(matches!(last_event(), Event::RoundOpened { kind: said, .. } if said == kind));
 	});
@@ -77,7 +77,7 @@ fn passed_round_should_show_memory_and_keep_the_speed() {
 			read_nanos: 500,
 			measured_at: Now::get(),
 		};
-		let performance = Performance { cpu: lanes, memory: Some(memory), network: None };
+		let performance = Performance { cpu: lanes, memory: Some(memory), ..Default::default() };
 		assert!(lanes.is_some());
 		assert_eq!(Challenges::performance_of(DeviceId(0)), performance);
 		let (round, device) = (round.task.round, DeviceId(0));
@@ -193,6 +193,7 @@ fn device_should_be_asked_for_what_it_lacks() {
 		let first = open_first_round(0);
 		assert_eq!(first.task.work.kind(), WorkKind::Cpu);
 		settle(0, pass(1_000));
+		Now::mutate(|now| *now += SLOT);
 		assert!(Challenges::may_request_challenge(DeviceId(0)));
 		let device = DeviceId(0);
 		assert_ok!(Challenges::request_challenge(RuntimeOrigin::signed(OPERATOR), device));
@@ -267,7 +268,7 @@ fn lease_should_keep_a_lane_and_its_memory() {
 	// One lane is shared.
 	let lanes = |lanes, is_leased| {
 		parameters()
-			.work(WorkKind::Cpu, Offer { lanes, memory_mib: 1 }, is_leased)
+			.work(WorkKind::Cpu, Offer { lanes, memory_mib: 1, accelerator: None }, is_leased)
 			.lanes()
 	};
 	assert_eq!((lanes(1, true), lanes(2, true), lanes(2, false)), (1, 1, 2));

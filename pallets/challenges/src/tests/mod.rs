@@ -2,6 +2,7 @@ mod committee;
 mod draws;
 mod enrolment;
 mod frauds;
+mod gemm;
 mod invariants;
 mod maintenance;
 mod memory;

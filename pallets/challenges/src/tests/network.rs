@@ -3,7 +3,7 @@
 use crate::{mock::*, *};
 use armature_primitives::{
 	challenge::{ChallengeFailure, Measured, NetworkChallenge, Verdict, Work, WorkKind},
-	device::{NetworkScore, Performance, RoundTripTo},
+	device::{AcceleratorOffer, NetworkScore, Performance, RoundTripTo},
 	location::{LocationFinding, Position},
 	service::Network,
 	DeviceId, Ppm, H256,
@@ -89,7 +89,7 @@ fn passed_round_should_show_the_way_to_each_verifier_and_what_all_moved() {
 			location: LocationFinding::Unknown,
 			measured_at: Now::get(),
 		};
-		let performance = Performance { cpu: lanes, memory: None, network: Some(network) };
+		let performance = Performance { cpu: lanes, network: Some(network), ..Default::default() };
 		assert!(lanes.is_some());
 		assert_eq!(Challenges::performance_of(DEVICE), performance);
 		let trips: Vec<_> = seats(&round)
@@ -236,32 +236,41 @@ fn what_is_lacking_should_be_asked_for_in_its_order() {
 
 #[test]
 fn draws_should_be_of_each_kind_as_often_as_the_parameters_say() {
-	let kinds = |memory, network| {
-		let mut counts = [0u32; 3];
+	let kinds = |memory, network, gemm| {
+		let mut counts = [0u32; 4];
 		ExtBuilder::default()
-			.parameters(|p| (p.memory_part, p.network_part) = (Ppm(memory), Ppm(network)))
+			.parameters(|p| {
+				(p.memory_part, p.network_part) = (Ppm(memory), Ppm(network));
+				p.gemm_part = Ppm(gemm);
+			})
 			.build_and_execute(|| {
 				open_first_round(0);
+				let devices = [DeviceId(0)];
+				Enrolments::<Test>::mutate_extant(DeviceId(0), |record| {
+					record.accelerator = Some(AcceleratorOffer { memory_mib: 1, side: 128 });
+				});
 				let record = Owners::<Test>::get(provider(0)).unwrap();
 				for block in 0..1_000 {
 					Entropy::set(block);
 					let beacon = Challenges::advance_beacon();
 					let context = Challenges::draw_context(block, beacon, Now::get()).unwrap();
-					match Challenges::kind_of_start(&context, &record, None) {
+					match Challenges::kind_of_start(&context, &record, &devices, None) {
 						WorkKind::Cpu => counts[0] += 1,
 						WorkKind::Memory => counts[1] += 1,
 						WorkKind::Network => counts[2] += 1,
+						WorkKind::Gemm => counts[3] += 1,
 					}
 				}
 			});
 		counts
 	};
-	assert_eq!(kinds(0, 0), [1_000, 0, 0]);
-	assert_eq!(kinds(0, 1_000_000), [0, 0, 1_000]);
-	assert_eq!(kinds(1_000_000, 0), [0, 1_000, 0]);
-	let [cpu, memory, network] = kinds(300_000, 200_000);
-	assert!((430..570).contains(&cpu) && (230..370).contains(&memory), "{cpu} {memory}");
-	assert!((140..260).contains(&network), "{network}");
+	assert_eq!(kinds(0, 0, 0), [1_000, 0, 0, 0]);
+	assert_eq!(kinds(0, 1_000_000, 0), [0, 0, 1_000, 0]);
+	assert_eq!(kinds(1_000_000, 0, 0), [0, 1_000, 0, 0]);
+	assert_eq!(kinds(0, 0, 1_000_000), [0, 0, 0, 1_000]);
+	let [cpu, memory, network, gemm] = kinds(300_000, 200_000, 100_000);
+	assert!((330..470).contains(&cpu) && (230..370).contains(&memory), "{cpu} {memory}");
+	assert!((140..260).contains(&network) && (60..140).contains(&gemm), "{network} {gemm}");
 }
 
 #[test]

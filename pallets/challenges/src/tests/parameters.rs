@@ -1,5 +1,6 @@
 use crate::{mock::*, *};
 use armature_primitives::{MilliWatts, Ppm};
+use armature_verifier::challenge::gemm::MAX_SIDE;
 use frame_support::{assert_noop, assert_ok};
 use sp_runtime::DispatchError;
 
@@ -8,10 +9,10 @@ fn parameters_should_change_when_the_admin_says_so() {
 	ExtBuilder::default().build_and_execute(|| {
 		let wanted = Parameters { committee: 5, ..crate::mock::parameters() };
 		assert_noop!(
-			Challenges::set_parameters(RuntimeOrigin::signed(1), wanted.clone()),
+			Challenges::set_parameters(RuntimeOrigin::signed(1), Box::new(wanted.clone())),
 			DispatchError::BadOrigin
 		);
-		assert_ok!(Challenges::set_parameters(RuntimeOrigin::root(), wanted.clone()));
+		assert_ok!(Challenges::set_parameters(RuntimeOrigin::root(), Box::new(wanted.clone())));
 		assert_eq!(Params::<Test>::get(), wanted);
 		assert_eq!(last_event(), Event::ParametersSet { parameters: wanted });
 	});
@@ -73,6 +74,22 @@ fn each_bound_should_be_checked_on_both_sides() {
 	assert!(ok(&|p| (p.memory_part, p.network_part) = (Ppm(400_000), Ppm(600_000))));
 	assert!(!ok(&|p| (p.memory_part, p.network_part) = (Ppm(400_000), Ppm(600_001))));
 	assert!(!ok(&|p| (p.memory_part, p.network_part) = (Ppm(1), Ppm(u32::MAX))));
+	let parts = |memory, network, gemm| {
+		move |p: &mut Parameters| {
+			(p.memory_part, p.network_part, p.gemm_part) = (Ppm(memory), Ppm(network), Ppm(gemm))
+		}
+	};
+	assert!(ok(&parts(400_000, 500_000, 100_000)));
+	assert!(!ok(&parts(400_000, 500_000, 100_001)));
+	assert!(!ok(&parts(1, 1, u32::MAX)));
+	let sides =
+		|min, max| move |p: &mut Parameters| (p.min_gemm_side, p.max_gemm_side) = (min, max);
+	assert!(ok(&sides(MIN_GEMM_SIDE, MAX_SIDE)));
+	assert!(ok(&sides(64, 64)));
+	assert!(!ok(&sides(65, 64)));
+	assert!(!ok(&sides(MIN_GEMM_SIDE - 1, 64)));
+	assert!(!ok(&sides(64, MAX_SIDE + 1)));
+	assert!(ok(&|p| p.offer_interval_millis = 0));
 	assert!(ok(&|p| p.echoes = 64));
 	assert!(!ok(&|p| p.echoes = 65));
 	assert!(!ok(&|p| p.echoes = 0));
@@ -155,7 +172,7 @@ fn call_should_refuse_invalid_parameters() {
 	ExtBuilder::default().build_and_execute(|| {
 		let wrong = Parameters { committee: 0, ..crate::mock::parameters() };
 		assert_noop!(
-			Challenges::set_parameters(RuntimeOrigin::root(), wrong),
+			Challenges::set_parameters(RuntimeOrigin::root(), Box::new(wrong)),
 			Error::<Test>::InvalidParameters
 		);
 	});

@@ -78,7 +78,7 @@ fn bounds_should_hold_at_once_when_they_change() {
 	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
 		open_first_round(0);
 		let narrow = Parameters { max_share: Ppm(200_000), ..crate::mock::parameters() };
-		assert_ok!(Challenges::set_parameters(RuntimeOrigin::root(), narrow));
+		assert_ok!(Challenges::set_parameters(RuntimeOrigin::root(), Box::new(narrow)));
 		settle(0, |_| Verdict::Failed {
 			reason: armature_primitives::challenge::ChallengeFailure::NoAnswer,
 		});

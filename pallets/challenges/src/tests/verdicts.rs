@@ -36,7 +36,7 @@ fn round_should_close_with_its_last_verdict() {
 
 		// Two passed: the slower time and the higher power stand. 800 steps in 5 s.
 		let score = CpuScore { steps_per_second_per_lane: 160, lanes: 4, measured_at: Now::get() };
-		let performance = Performance { cpu: Some(score), memory: None, network: None };
+		let performance = Performance { cpu: Some(score), ..Default::default() };
 		assert_eq!(Performances::<Test>::get(DeviceId(0)), performance);
 		assert_eq!(Challenges::performance_of(DeviceId(0)), performance);
 		let log = PowerLog::get();

@@ -118,7 +118,7 @@ fn bond_should_come_back_exactly_when_unbonding_ends() {
 		// The bond is what was held, whatever the parameters say by now.
 		assert_ok!(Challenges::set_parameters(
 			RuntimeOrigin::root(),
-			Parameters { verifier_bond: 5 * BOND, ..crate::mock::parameters() }
+			Box::new(Parameters { verifier_bond: 5 * BOND, ..crate::mock::parameters() })
 		));
 		assert_ok!(withdraw(1));
 		assert_eq!((held(1), Balances::balance(&1)), (0, FUNDS));
