@@ -10,7 +10,7 @@ use armature_primitives::{
 use codec::{Decode, Encode};
 
 /// Name of the control protocol.
-pub const CONTROL_PROTOCOL: &str = "/armature/control/4";
+pub const CONTROL_PROTOCOL: &str = "/armature/control/5";
 
 /// The largest control request or response, in bytes.
 pub const MAX_CONTROL_LEN: u32 = 256 * 1024;
@@ -26,6 +26,9 @@ pub const MAX_BLOCKS: usize = 14;
 
 /// The most segments of a walk that one request may ask to be opened: those of eight reads fit.
 pub const MAX_WALK_SEGMENTS: usize = 12;
+
+/// The most entries of products that one request may ask to be opened; of long rows fewer fit.
+pub const MAX_ENTRIES: usize = 64;
 
 /// The most bytes of openings in one response.
 pub const MAX_OPENINGS_LEN: usize = 255 * 1024;
@@ -167,6 +170,14 @@ pub enum ControlRequest {
 		/// The data, 1 to [`MAX_DATA_LEN`] bytes.
 		data: Vec<u8>,
 	},
+	/// Open entries of the states of a committed round.
+	#[codec(index = 13)]
+	OpenEntries {
+		/// Hash of the task that was committed to.
+		task: H256,
+		/// Step, row and column of each, at most [`MAX_ENTRIES`].
+		entries: Vec<(u32, u32, u32)>,
+	},
 }
 
 /// A response of [`CONTROL_PROTOCOL`].
@@ -196,12 +207,12 @@ pub enum ControlResponse {
 		/// The device key's, over [`crate::commit_payload`].
 		signature: Signature,
 	},
-	/// To `OpenSegments`, `OpenBlocks` and `OpenWalk`.
+	/// To `OpenSegments`, `OpenBlocks`, `OpenWalk` and `OpenEntries`.
 	#[codec(index = 3)]
 	Opened {
-		/// SCALE of a list of `armature_verifier::challenge::SegmentOpening`, `fill::FillOpening` or
-		/// `memory::WalkOpening`, one for each asked for and in that order; at most
-		/// [`MAX_OPENINGS_LEN`] bytes.
+		/// SCALE of a list of `armature_verifier::challenge::SegmentOpening`, `fill::FillOpening`,
+		/// `memory::WalkOpening` or `gemm::EntryOpening`, one for each asked for and in that order; at
+		/// most [`MAX_OPENINGS_LEN`] bytes.
 		openings: Vec<u8>,
 	},
 	/// To `LeaseNotice` and `ReserveWalk`.
@@ -275,6 +286,7 @@ impl Message for ControlRequest {
 			ControlRequest::OpenSegments { segments, .. } => segments.len() <= MAX_SEGMENTS,
 			ControlRequest::OpenBlocks { positions, .. } => positions.len() <= MAX_BLOCKS,
 			ControlRequest::OpenWalk { segments, .. } => segments.len() <= MAX_WALK_SEGMENTS,
+			ControlRequest::OpenEntries { entries, .. } => entries.len() <= MAX_ENTRIES,
 			ControlRequest::Fetch { len, .. } => {
 				usize::try_from(*len).is_ok_and(|len| (1..=MAX_DATA_LEN).contains(&len))
 			},

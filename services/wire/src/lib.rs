@@ -18,7 +18,7 @@ pub mod testing;
 pub use blob::{BlobRequest, BlobResponse, PutAuth, BLOB_PROTOCOL, MAX_BLOB_LEN, MAX_CHUNK_LEN};
 pub use control::{
 	ControlRequest, ControlResponse, ServiceKind, StatusReport, CONTROL_PROTOCOL, MAX_BLOCKS,
-	MAX_CONTROL_LEN, MAX_DATA_LEN, MAX_OPENINGS_LEN, MAX_PEER_ID_LEN, MAX_SEGMENTS,
+	MAX_CONTROL_LEN, MAX_DATA_LEN, MAX_ENTRIES, MAX_OPENINGS_LEN, MAX_PEER_ID_LEN, MAX_SEGMENTS,
 	MAX_VERSION_LEN, MAX_WALK_SEGMENTS,
 };
 pub use signing::{

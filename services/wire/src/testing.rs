@@ -6,7 +6,8 @@ use crate::{
 };
 use armature_primitives::{
 	challenge::{
-		ChallengeCommit, ChallengeTask, CpuChallenge, MemoryChallenge, NetworkChallenge, Work,
+		ChallengeCommit, ChallengeTask, CpuChallenge, GemmChallenge, MemoryChallenge,
+		NetworkChallenge, Work,
 	},
 	ed25519::Signature,
 	telemetry::{Beat, BeatAck, PowerReading, PowerSource},
@@ -32,6 +33,10 @@ fn network_task() -> ChallengeTask {
 	let network =
 		NetworkChallenge { echoes: 2, lead_millis: 6, transfer_millis: 7, transfer_kib: 9 };
 	ChallengeTask { work: Work::Network(network), ..task() }
+}
+
+fn gemm_task() -> ChallengeTask {
+	ChallengeTask { work: Work::Gemm(GemmChallenge { side: 6, states: 7 }), ..task() }
 }
 
 fn beat() -> Beat {
@@ -98,6 +103,11 @@ pub fn control_requests() -> Vec<ControlRequest> {
 			key: H256([7; 32]),
 			number: 1,
 			data: vec![2, 3],
+		},
+		ControlRequest::StartChallenge { task: gemm_task() },
+		ControlRequest::OpenEntries {
+			task: H256([6; 32]),
+			entries: vec![(1, 2, 3), (4, 5, 0x0102_0304)],
 		},
 	]
 }
