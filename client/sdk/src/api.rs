@@ -62,6 +62,10 @@ const _: &[u8] = include_bytes!("../../../artifacts/metadata.scale");
 		with = "::subxt::utils::Static<::armature_primitives::device::DeviceStatus>"
 	),
 	substitute_type(
+		path = "armature_primitives::device::AcceleratorOffer",
+		with = "::subxt::utils::Static<::armature_primitives::device::AcceleratorOffer>"
+	),
+	substitute_type(
 		path = "armature_primitives::device::Performance",
 		with = "::subxt::utils::Static<::armature_primitives::device::Performance>"
 	),
