@@ -14,6 +14,7 @@ fn layer(folder: &str) -> Option<&'static str> {
 		"xtask" => "xtask",
 		"client/sdk" => "sdk",
 		"client/cli" => "cli",
+		"services/cuda" => "accelerator",
 		"services/evidence" => "evidence",
 		"services/metrics" => "metrics",
 		"services/p2p" => "p2p",
@@ -34,6 +35,8 @@ fn allowed(from: &str) -> &'static [&'static str] {
 		"runtime" => &["pallet", "primitives", "economics", "health", "verifier"],
 		"node" => &["runtime", "primitives"],
 		"p2p" => &["wire", "primitives"],
+		// What accelerators compute is the verifier's to say.
+		"accelerator" => &["primitives", "verifier"],
 		// Evidence is made of the verifier's formats.
 		"evidence" => &["primitives", "verifier"],
 		"sdk" => &["primitives", "economics"],
@@ -43,6 +46,7 @@ fn allowed(from: &str) -> &'static [&'static str] {
 			"wire",
 			"metrics",
 			"sandbox",
+			"accelerator",
 			"evidence",
 			"verifier",
 			"health",
@@ -154,6 +158,13 @@ mod tests {
 		assert_eq!(layer("services/metrics"), Some("metrics"));
 		assert!(allowed("metrics").is_empty());
 		assert!(allowed("service").contains(&"metrics"));
+	}
+
+	#[test]
+	fn accelerators_should_reach_the_verifier_and_serve_services() {
+		assert_eq!(layer("services/cuda"), Some("accelerator"));
+		assert_eq!(allowed("accelerator"), ["primitives", "verifier"]);
+		assert!(allowed("service").contains(&"accelerator"));
 	}
 
 	#[test]
