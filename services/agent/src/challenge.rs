@@ -3,7 +3,8 @@
 //! A round is run once, however many verifiers of its committee ask, and only after the chain has
 //! confirmed the task: nobody can make a device compute by asking, and only its committee is heard.
 //! Memory that a round fills is kept until the round is over, and verifiers walk over it one after the
-//! other. No task is answered with two roots.
+//! other; so are the states of a round of products, of which they ask for entries. No task is answered with
+//! two roots.
 //!
 //! Where the way to verifiers is measured there is nothing to run, but echoes and data to answer with.
 //!
@@ -12,6 +13,8 @@
 mod available;
 mod committee;
 mod fault;
+mod gemm;
+mod holding;
 mod memory;
 mod network;
 mod planted;
@@ -25,7 +28,9 @@ mod turns;
 use crate::{
 	chain::ChainPort,
 	clock,
+	compute::AcceleratorConfig,
 	key::DeviceKey,
+	metrics::Metrics,
 	store::{Store, StoreError},
 	telemetry::Collector,
 };
@@ -37,6 +42,7 @@ use armature_primitives::{
 use armature_verifier::challenge::{check_work, SegmentOpening};
 use codec::Encode;
 use futures::FutureExt;
+use gemm::Products;
 use memory::Held;
 use network::Network;
 use planted::PlantedRound;
@@ -55,6 +61,14 @@ enum Memory {
 	Planted(Arc<PlantedRound>),
 }
 
+/// What verifiers ask about in a round of products.
+enum States {
+	/// Computed states.
+	Held(Arc<Products>),
+	/// None: the answer was made up.
+	Planted(Arc<PlantedRound>),
+}
+
 /// Runs and remembers rounds of one device.
 pub struct Challenges {
 	runner: Arc<Runner>,
@@ -65,7 +79,7 @@ impl Challenges {
 	/// For one device. What must not be forgotten is kept in its store. Of all rounds,
 	/// `planted_share_ppm` are answered with what is planted, in parts per million, where the chain allows
 	/// it; with 0 nothing is planted.
-	pub fn new(
+	pub(crate) fn new(
 		chain: Arc<dyn ChainPort>,
 		key: DeviceKey,
 		genesis: H256,
@@ -73,8 +87,10 @@ impl Challenges {
 		collector: Arc<Mutex<Collector>>,
 		store: Arc<Store>,
 		planted_share_ppm: u32,
+		accelerator: AcceleratorConfig,
+		metrics: Arc<Metrics>,
 	) -> Self {
-		let settings = Settings::default();
+		let settings = Settings { accelerator, ..Settings::default() };
 		Self::with_settings(
 			chain,
 			key,
@@ -83,6 +99,7 @@ impl Challenges {
 			collector,
 			store,
 			planted_share_ppm,
+			metrics,
 			settings,
 		)
 	}
@@ -95,11 +112,21 @@ impl Challenges {
 		collector: Arc<Mutex<Collector>>,
 		store: Arc<Store>,
 		planted_share_ppm: u32,
+		metrics: Arc<Metrics>,
 		settings: Settings,
 	) -> Self {
 		let rounds = Rounds::new(settings.no_memory);
-		let runner =
-			Runner::new(chain, key, genesis, device, collector, store, planted_share_ppm, settings);
+		let runner = Runner::new(
+			chain,
+			key,
+			genesis,
+			device,
+			collector,
+			store,
+			planted_share_ppm,
+			metrics,
+			settings,
+		);
 		Self { runner: Arc::new(runner), rounds }
 	}
 
@@ -179,7 +206,7 @@ impl Challenges {
 		let transcript = match &committed.done.shown {
 			Shown::Lanes(transcript) => transcript,
 			Shown::Planted(round) if round.kind() == WorkKind::Cpu => return round.open(),
-			Shown::Planted(_) | Shown::Memory(_) | Shown::Network(_) => {
+			Shown::Planted(_) | Shown::Memory(_) | Shown::Network(_) | Shown::Products(_) => {
 				return Err(ChallengeFault::NothingToOpen)
 			},
 		};
@@ -264,6 +291,37 @@ impl Challenges {
 		}
 	}
 
+	/// The encoded openings of entries of the states of a committed task, in the order asked for. A peer may
+	/// ask for 1,024.
+	///
+	/// # Errors
+	///
+	/// [`ChallengeFault::NothingToOpen`], [`ChallengeFault::TooManyRequests`],
+	/// [`ChallengeFault::TooLarge`], [`ChallengeFault::Accelerator`], and those of a peer that is not heard.
+	pub async fn open_entries(
+		&self,
+		peer: PeerId,
+		task: H256,
+		entries: Vec<(u32, u32, u32)>,
+	) -> Result<Vec<u8>, ChallengeFault> {
+		let states = match &self.committed(peer, task).await?.done.shown {
+			Shown::Products(held) => States::Held(held.clone()),
+			Shown::Planted(round) if round.kind() == WorkKind::Gemm => {
+				States::Planted(round.clone())
+			},
+			Shown::Lanes(_) | Shown::Planted(_) | Shown::Memory(_) | Shown::Network(_) => {
+				return Err(ChallengeFault::NothingToOpen)
+			},
+		};
+		match states {
+			// It may wait for an accelerator.
+			States::Held(held) => tokio::task::spawn_blocking(move || held.open(peer, &entries))
+				.await
+				.map_err(|error| ChallengeFault::Failed(error.to_string()))?,
+			States::Planted(round) => round.open_entries(peer, &entries),
+		}
+	}
+
 	/// Signs a peer's nonce in a round about the way to verifiers, given by its task's hash.
 	///
 	/// # Errors
@@ -312,8 +370,8 @@ impl Challenges {
 		self.network(peer, task).await?.deliver(peer, &key, number, data)
 	}
 
-	/// Gives back all memory that rounds have filled or fill, and returns when that is done. The chain has
-	/// no use for it where it has begun a lease.
+	/// Gives back all memory that rounds have filled or fill, and all states of products, and returns when
+	/// that is done. The chain has no use for them where it has begun a lease.
 	pub async fn free_memory(&self) {
 		for running in self.rounds.stop_filling() {
 			// However it ends.
@@ -353,7 +411,7 @@ impl Challenges {
 			Shown::Planted(round) if round.kind() == WorkKind::Memory => {
 				Memory::Planted(round.clone())
 			},
-			Shown::Lanes(_) | Shown::Planted(_) | Shown::Network(_) => {
+			Shown::Lanes(_) | Shown::Planted(_) | Shown::Network(_) | Shown::Products(_) => {
 				return Err(ChallengeFault::NothingToOpen)
 			},
 		};
@@ -364,7 +422,7 @@ impl Challenges {
 	async fn network(&self, peer: PeerId, task: H256) -> Result<Arc<Network>, ChallengeFault> {
 		match &self.committed(peer, task).await?.done.shown {
 			Shown::Network(network) => Ok(network.clone()),
-			Shown::Lanes(_) | Shown::Planted(_) | Shown::Memory(_) => {
+			Shown::Lanes(_) | Shown::Planted(_) | Shown::Memory(_) | Shown::Products(_) => {
 				Err(ChallengeFault::NothingToOpen)
 			},
 		}

@@ -1,9 +1,12 @@
 //! The agent's configuration file.
 
-use crate::telemetry::PowerConfig;
+use crate::{compute::AcceleratorConfig, telemetry::PowerConfig};
 use armature_primitives::DeviceId;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::{
+	net::SocketAddr,
+	path::{Path, PathBuf},
+};
 
 /// The largest configuration file, in bytes.
 const MAX_FILE_LEN: u64 = 64 * 1024;
@@ -78,12 +81,18 @@ pub struct Config {
 	/// Rounds of performance challenges.
 	#[serde(default)]
 	pub challenges: ChallengeConfig,
+	/// What computes the products that the device offers.
+	#[serde(default)]
+	pub accelerator: AcceleratorConfig,
 	/// Work for tenants.
 	#[serde(default)]
 	pub workload: WorkloadConfig,
 	/// How often the chain is looked at.
 	#[serde(default)]
 	pub poll: PollConfig,
+	/// Metrics.
+	#[serde(default)]
+	pub metrics: MetricsConfig,
 }
 
 /// The `[evidence]` part.
@@ -205,6 +214,15 @@ impl Default for PollConfig {
 	}
 }
 
+/// The `[metrics]` part.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct MetricsConfig {
+	/// Address and port, on loopback, where Prometheus finds `/metrics`, such as `127.0.0.1:9703`. Without
+	/// one nothing is served. What is told there of rounds and leases is for this machine alone.
+	pub listen: Option<SocketAddr>,
+}
+
 impl Config {
 	/// The defaults for one device.
 	pub fn new(device: DeviceId) -> Self {
@@ -216,8 +234,10 @@ impl Config {
 			power: PowerConfig::default(),
 			network: NetworkConfig::default(),
 			challenges: ChallengeConfig::default(),
+			accelerator: AcceleratorConfig::default(),
 			workload: WorkloadConfig::default(),
 			poll: PollConfig::default(),
+			metrics: MetricsConfig::default(),
 		}
 	}
 
@@ -353,6 +373,21 @@ mod tests {
 				Err(ConfigError::Range { field: named, .. }) => assert_eq!(named, field),
 				other => panic!("{field}: {other:?}"),
 			}
+		}
+	}
+
+	#[test]
+	fn metrics_should_be_off_unless_an_address_is_named() {
+		let listen = |metrics: &str| {
+			load(&format!("device = 1\n{metrics}")).map(|config| config.metrics.listen)
+		};
+		assert_eq!(listen("").expect("valid"), None);
+		assert_eq!(listen("[metrics]\n").expect("valid"), None);
+		let named = "[metrics]\nlisten = \"127.0.0.1:9703\"\n";
+		assert_eq!(listen(named).expect("valid"), "127.0.0.1:9703".parse().ok());
+		for wrong in ["listen = \"9703\"", "listen = \"localhost:9703\"", "port = 9703"] {
+			let refused = listen(&format!("[metrics]\n{wrong}\n"));
+			assert!(matches!(refused, Err(ConfigError::Parse { .. })), "{wrong}");
 		}
 	}
 

@@ -1,7 +1,9 @@
 //! Challenges that a provider gives the own machine, in private: the same work, the same commitments
 //! and the same checks as on chain, with nobody else there. Nothing is sent anywhere.
 
-use crate::compute::{run_lanes, CpuGemm, FilledMemory, LaneFault, MemoryFault, StorageFault};
+use crate::compute::{
+	run_lanes, Accelerator, AcceleratorError, FilledMemory, LaneFault, MemoryFault, StorageFault,
+};
 use armature_primitives::{
 	challenge::{ChallengeFailure, ChallengeTask, CpuChallenge, Work, MAX_LANES},
 	DeviceId, Moment, RoundId, H256,
@@ -16,10 +18,7 @@ use armature_verifier::challenge::{
 use codec::Encode;
 use rand::Rng;
 use serde::Serialize;
-use std::{
-	num::NonZeroUsize,
-	time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 mod storage;
 
@@ -50,7 +49,10 @@ pub enum MeasureError {
 	Storage(#[from] StorageFault),
 	/// The products were not computed.
 	#[error("the products were not computed: {0}")]
-	Gemm(GemmError<std::io::Error>),
+	Gemm(GemmError<AcceleratorError>),
+	/// The accelerator could not be opened.
+	#[error(transparent)]
+	Accelerator(#[from] AcceleratorError),
 	/// This machine computes wrongly: what it did does not pass its own check.
 	#[error(
 		"this machine computed wrongly ({0:?}): its memory or processor may be defective, or \
@@ -59,8 +61,8 @@ pub enum MeasureError {
 	Wrong(ChallengeFailure),
 }
 
-impl From<GemmError<std::io::Error>> for MeasureError {
-	fn from(error: GemmError<std::io::Error>) -> Self {
+impl From<GemmError<AcceleratorError>> for MeasureError {
+	fn from(error: GemmError<AcceleratorError>) -> Self {
 		MeasureError::Gemm(error)
 	}
 }
@@ -211,7 +213,7 @@ pub fn cpu(lanes: u16, time: Duration) -> Result<Measurement, MeasureError> {
 	))
 }
 
-/// Multiplies matrices of this side for about `time`, round after round, with as many threads.
+/// Multiplies matrices of this side for about `time`, round after round.
 ///
 /// # Errors
 ///
@@ -219,13 +221,13 @@ pub fn cpu(lanes: u16, time: Duration) -> Result<Measurement, MeasureError> {
 pub fn gemm(
 	side: u32,
 	window: u32,
-	threads: NonZeroUsize,
+	accelerator: Accelerator,
 	time: Duration,
 ) -> Result<Measurement, MeasureError> {
 	const ROUNDS: u32 = protocol::gemm::MAX_ROUNDS;
 	let size = GemmSize { side, window, rounds: ROUNDS, steps: 1 };
 	let task = GemmTask { seed: drawn(), device: NOBODY, size };
-	let mut prover = GemmProver::begin(task, CpuGemm::new(threads))?;
+	let mut prover = GemmProver::begin(task, accelerator)?;
 	let mut rounds = Vec::new();
 	let mut computing = Duration::ZERO;
 	let mut checks = Checks::default();
@@ -316,6 +318,7 @@ pub fn memory(bytes: u64, lanes: u16, time: Duration) -> Result<Measurement, Mea
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use std::num::NonZeroUsize;
 
 	const MOMENT: Duration = Duration::from_millis(30);
 
@@ -323,13 +326,16 @@ mod tests {
 		measured.figures.iter().find(|figure| figure.name == name).expect("named").value
 	}
 
+	fn two_threads() -> Accelerator {
+		Accelerator::processor(NonZeroUsize::new(2).expect("not zero"))
+	}
+
 	#[test]
 	fn each_kind_should_pass_its_own_check() {
 		let cpu = cpu(2, MOMENT).expect("measured");
 		assert!(value(&cpu, "speed of each") > 0);
 		assert!(cpu.samples > 0 && cpu.check_micros > 0 && cpu.opening_bytes > 0);
-		let threads = NonZeroUsize::new(2).expect("not zero");
-		let gemm = gemm(64, 3, threads, MOMENT).expect("measured");
+		let gemm = gemm(64, 3, two_threads(), MOMENT).expect("measured");
 		assert_eq!(u64::from(gemm.samples), 2 * value(&gemm, "steps"));
 		assert!(value(&gemm, "speed") > 0);
 		assert_eq!(value(&gemm, "memory shown"), 64 * 64 * value(&gemm, "steps").min(3));
@@ -341,10 +347,9 @@ mod tests {
 
 	#[test]
 	fn sizes_out_of_bounds_should_be_refused() {
-		let threads = NonZeroUsize::new(1).expect("not zero");
-		let error = gemm(0, 1, threads, MOMENT).expect_err("no side");
+		let error = gemm(0, 1, two_threads(), MOMENT).expect_err("no side");
 		assert!(matches!(error, MeasureError::Gemm(GemmError::Size(SizeError::TooSmall))));
-		let error = gemm(1 << 16, 1, threads, MOMENT).expect_err("too long a side");
+		let error = gemm(1 << 16, 1, two_threads(), MOMENT).expect_err("too long a side");
 		assert!(matches!(error, MeasureError::Gemm(GemmError::Size(SizeError::TooLarge))));
 		let error = memory(1_000, 1, MOMENT).expect_err("less than a block");
 		assert!(matches!(error, MeasureError::Memory(MemoryFault::Size(SizeError::TooSmall))));

@@ -1,13 +1,13 @@
 //! Connections to orchestrators and verifiers. Devices dial; nobody dials them.
 
-use crate::{clock, config::NetworkConfig, key::DeviceKey, retry::Backoff};
+use crate::{clock, config::NetworkConfig, key::DeviceKey, lock::lock, retry::Backoff};
 use armature_p2p::{
 	messages::hello_payload, ControlRequest, ControlResponse, Handle, PeerId, Refusal,
 };
 use armature_primitives::{DeviceId, H256};
 use std::{
 	collections::HashMap,
-	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	sync::{Arc, Mutex, MutexGuard},
 	time::{Duration, Instant},
 };
 
@@ -216,7 +216,7 @@ impl Peers {
 	}
 
 	fn lock(&self) -> MutexGuard<'_, HashMap<PeerId, Entry>> {
-		self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+		lock(&self.entries)
 	}
 }
 

@@ -7,6 +7,8 @@
 use crate::{
 	chain::{ChainError, ChainPort, LeasePhase, LeaseView},
 	clock,
+	lock::lock,
+	metrics::Metrics,
 	store::{database, decode, Store, StoreError},
 };
 use armature_primitives::{lease::RunReport, LeaseId, Moment, H256};
@@ -16,7 +18,7 @@ use codec::{Decode, Encode};
 use redb::{ReadableTable, TableDefinition};
 use std::{
 	collections::HashMap,
-	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	sync::{Arc, Mutex},
 	time::Duration,
 };
 
@@ -111,6 +113,7 @@ pub struct Workloads {
 	sandbox: Sandbox,
 	memory_mib: u32,
 	enabled: bool,
+	metrics: Arc<Metrics>,
 	/// Blobs of the lease that was fetched last.
 	fetched: Mutex<Option<(LeaseId, Blobs)>>,
 	/// Failed attempts to fetch.
@@ -119,13 +122,14 @@ pub struct Workloads {
 
 impl Workloads {
 	/// For a device that offers `memory_mib`. When not `enabled`, leases are declined.
-	pub fn new(
+	pub(crate) fn new(
 		chain: Arc<dyn ChainPort>,
 		blobs: Arc<dyn BlobPort>,
 		store: Arc<Store>,
 		sandbox: Sandbox,
 		memory_mib: u32,
 		enabled: bool,
+		metrics: Arc<Metrics>,
 	) -> Self {
 		Self {
 			chain,
@@ -134,6 +138,7 @@ impl Workloads {
 			sandbox,
 			memory_mib,
 			enabled,
+			metrics,
 			fetched: Mutex::default(),
 			failures: Mutex::default(),
 		}
@@ -194,6 +199,7 @@ impl Workloads {
 				// A report without its output would be paid for nothing.
 				self.blobs.store(&finished.output).await?;
 				self.chain.report(lease.id, finished.report).await?;
+				self.metrics.reported(finished.report.status);
 				tracing::info!(
 					lease = lease.id.0,
 					status = ?finished.report.status,
@@ -303,6 +309,7 @@ impl Workloads {
 	async fn decline(&self, lease: &LeaseView, reason: &str) -> Result<Progress, WorkError> {
 		tracing::warn!(lease = lease.id.0, reason, "declining");
 		self.chain.decline(lease.id).await?;
+		self.metrics.declined();
 		Ok(Progress::Moved)
 	}
 }
@@ -314,10 +321,6 @@ fn in_time(until: Moment) -> Result<(), WorkError> {
 	} else {
 		Ok(())
 	}
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-	mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Who may ask about a round: those that the chain has seated in its committee.
 
 use super::ChallengeFault;
-use crate::chain::ChainPort;
+use crate::{chain::ChainPort, lock::lock};
 use armature_p2p::PeerId;
 use armature_primitives::challenge::ChallengeTask;
 use std::{
-	sync::{Mutex, MutexGuard, PoisonError},
+	sync::{Mutex, MutexGuard},
 	time::{Duration, Instant},
 };
 
@@ -62,7 +62,7 @@ impl Committee {
 	}
 
 	fn lock(&self) -> MutexGuard<'_, Members> {
-		self.0.lock().unwrap_or_else(PoisonError::into_inner)
+		lock(&self.0)
 	}
 }
 

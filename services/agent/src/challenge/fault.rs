@@ -30,8 +30,9 @@ pub enum ChallengeFault {
 	/// The machine cannot give the memory that the round needs.
 	#[error(
 		"the round needs {} MiB of memory, and this machine can give {} MiB: free some, or offer \
-		 less. What a registered device offers cannot be changed: retire it (`armature device \
-		 retire`), and register it with less (`armature device add --memory`)",
+		 less. An accelerator is offered anew with `armature device accelerator`; what else a \
+		 registered device offers cannot be changed: retire it (`armature device retire`), and \
+		 register it with less (`armature device add --memory`)",
 		.needed.div_ceil(MIB),
 		.available / MIB
 	)]
@@ -41,6 +42,12 @@ pub enum ChallengeFault {
 		/// Bytes that the machine can give.
 		available: u64,
 	},
+	/// What computes products could not be opened, or failed.
+	#[error(
+		"the products of the round were not computed: {0}. Take the offer back while that lasts \
+		 (`armature device accelerator withdraw`)"
+	)]
+	Accelerator(String),
 	/// The deadline passed, another task took this one's place, the round is over, or the agent stops.
 	#[error("the run was stopped before it was done")]
 	Stopped,
@@ -73,7 +80,7 @@ pub enum ChallengeFault {
 	/// The peer has had all walks that it gets in a round.
 	#[error("this peer has had all its walks of the round")]
 	TooManyTurns,
-	/// The peer has asked for blocks, echoes or data as often as it may in a round.
+	/// The peer has asked for blocks, entries, echoes or data as often as it may in a round.
 	#[error("this peer has asked too often in the round")]
 	TooManyRequests,
 	/// A thread or the store failed, or the system gave no memory.
@@ -127,11 +134,17 @@ impl ChallengeFault {
 			ChallengeFault::TooManyRequests => Refusal::RateLimited,
 			ChallengeFault::Chain(_)
 			| ChallengeFault::NoMemory { .. }
+			| ChallengeFault::Accelerator(_)
 			| ChallengeFault::Stopped
 			| ChallengeFault::OtherRoot
 			| ChallengeFault::SignedLost
 			| ChallengeFault::Failed(_) => Refusal::Internal,
 		}
+	}
+
+	/// Whether it stays so for a while, however often the round is tried.
+	pub(super) fn lasts(&self) -> bool {
+		matches!(self, ChallengeFault::NoMemory { .. } | ChallengeFault::Accelerator(_))
 	}
 
 	/// Whether any verifier can bring it about again and again, by what it asks for or by asking too
@@ -149,6 +162,7 @@ impl ChallengeFault {
 			| ChallengeFault::TooManyRequests => true,
 			ChallengeFault::Chain(_)
 			| ChallengeFault::NoMemory { .. }
+			| ChallengeFault::Accelerator(_)
 			| ChallengeFault::Stopped
 			| ChallengeFault::OtherRoot
 			| ChallengeFault::SignedLost
@@ -176,6 +190,7 @@ mod tests {
 			(ChallengeFault::TooLarge, Refusal::TooLarge, true),
 			(ChallengeFault::NoMemory { needed: 2, available: 1 }, Refusal::Internal, false),
 			(ChallengeFault::Chain(chain), Refusal::Internal, false),
+			(ChallengeFault::Accelerator("a driver".into()), Refusal::Internal, false),
 			(ChallengeFault::Stopped, Refusal::Internal, false),
 			(ChallengeFault::OtherRoot, Refusal::Internal, false),
 			(ChallengeFault::SignedLost, Refusal::Internal, false),

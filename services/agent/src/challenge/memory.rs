@@ -3,14 +3,14 @@
 
 use super::{
 	encoded,
+	holding::{End, Holding},
 	quota::Quota,
 	turns::{Patience, Turns},
 	ChallengeFault,
 };
 use crate::{
-	chain::ChainPort,
-	clock,
 	compute::{FilledMemory, WalkedMemory},
+	lock::lock,
 };
 use armature_p2p::PeerId;
 use armature_primitives::{challenge::ChallengeTask, H256};
@@ -19,24 +19,13 @@ use armature_verifier::challenge::{
 	memory::{WalkOpening, WalkSize},
 };
 use std::{
-	sync::{
-		atomic::{AtomicBool, Ordering},
-		Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError, Weak,
-	},
+	sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, TryLockError},
 	time::{Duration, Instant},
 };
-use tokio::sync::Notify;
 
 /// How often one verifier may ask for blocks of a round. Unless configured otherwise it asks two times,
 /// and again where an answer is lost; each has up to a quarter of a megabyte.
 pub(super) const MAX_BLOCK_REQUESTS: u32 = 16;
-
-/// Whether memory is to be given back.
-#[derive(Debug, Default)]
-struct End {
-	is_near: AtomicBool,
-	told: Notify,
-}
 
 /// Filled memory of one round, until it is given back.
 pub(super) struct Held {
@@ -68,29 +57,10 @@ impl Held {
 		}
 	}
 
-	/// Whether the memory is still there to be asked about.
-	pub(super) fn is_kept(&self) -> bool {
-		!self.end.is_near.load(Ordering::SeqCst)
-	}
-
 	/// Whether the memory is given back.
 	#[cfg(test)]
 	pub(super) fn is_empty(&self) -> bool {
 		self.memory.read().unwrap_or_else(PoisonError::into_inner).is_none()
-	}
-
-	/// Ends a walk that lasts, and has [`watch`] give the memory back. Returns at once.
-	pub(super) fn end(&self) {
-		self.end.is_near.store(true, Ordering::SeqCst);
-		self.end.told.notify_one();
-	}
-
-	/// Gives the memory back. Returns when that is done, and waits for whoever still reads in it.
-	pub(super) fn free(&self) {
-		self.end();
-		let memory = self.memory.write().unwrap_or_else(PoisonError::into_inner).take();
-		drop(memory);
-		*lock(&self.walked) = None;
 	}
 
 	/// Keeps the next walk for a peer.
@@ -220,61 +190,19 @@ impl Held {
 	}
 }
 
-/// Watches over the memory of a round, and gives it back at the task's deadline, when the chain no
-/// longer has the task open, or when [`Held::end`] is called. `every` so often the chain is asked. Keeps
-/// nothing alive.
-pub(super) fn watch(
-	held: &Arc<Held>,
-	chain: Arc<dyn ChainPort>,
-	every: Duration,
-) -> impl std::future::Future<Output = ()> + Send + 'static {
-	let (task, end, held) = (held.task, held.end.clone(), Arc::downgrade(held));
-	async move {
-		loop {
-			tokio::select! {
-				() = end.told.notified() => break,
-				is_open = is_still_open(chain.as_ref(), &task, every) => if !is_open { break },
-			}
-			if held.strong_count() == 0 {
-				return;
-			}
-		}
-		free(held).await;
+impl Holding for Held {
+	fn task(&self) -> &ChallengeTask {
+		&self.task
 	}
-}
 
-/// Gives much memory back, which takes a while.
-async fn free(held: Weak<Held>) {
-	let Some(held) = held.upgrade() else { return };
-	let round = held.task.round.0;
-	match tokio::task::spawn_blocking(move || held.free()).await {
-		Ok(()) => tracing::info!(round, "the memory of a round is given back"),
-		Err(error) => tracing::error!(round, %error, "giving memory back failed"),
+	fn end(&self) -> &Arc<End> {
+		&self.end
 	}
-}
 
-/// Whether a task is open still, a while later: before its deadline, and by the chain unless that cannot
-/// be asked.
-async fn is_still_open(chain: &dyn ChainPort, task: &ChallengeTask, every: Duration) -> bool {
-	let left = || Duration::from_millis(task.deadline.saturating_sub(clock::now()));
-	tokio::time::sleep(left().min(every)).await;
-	let patience = left().min(every);
-	if patience.is_zero() {
-		return false;
+	fn free(&self) {
+		self.end.tell();
+		let memory = self.memory.write().unwrap_or_else(PoisonError::into_inner).take();
+		drop(memory);
+		*lock(&self.walked) = None;
 	}
-	match tokio::time::timeout(patience, chain.open_round(task.round)).await {
-		Ok(Ok(open)) => open.is_some_and(|open| open.task == *task),
-		Ok(Err(error)) => {
-			tracing::debug!(round = task.round.0, %error, "could not ask whether a round is open");
-			true
-		},
-		Err(_) => {
-			tracing::debug!(round = task.round.0, "the chain did not tell whether a round is open");
-			true
-		},
-	}
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-	mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

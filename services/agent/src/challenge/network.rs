@@ -4,7 +4,7 @@
 //! meanwhile, but not more: the connection is somebody's home's.
 
 use super::{quota::Quota, ChallengeFault};
-use crate::clock;
+use crate::{clock, lock::lock};
 use armature_p2p::{messages::MAX_DATA_LEN, PeerId};
 use armature_primitives::{
 	challenge::{ChallengeTask, NetworkChallenge},
@@ -14,7 +14,7 @@ use armature_verifier::challenge::{
 	network::{chunk, receipt, Direction, MAX_CHUNK_LEN},
 	task_hash,
 };
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 // What the verifier's code makes fits a message.
 const _: () = assert!(MAX_CHUNK_LEN as usize == MAX_DATA_LEN);
@@ -95,8 +95,7 @@ impl Network {
 		if clock::now() >= self.deadline {
 			return Err(ChallengeFault::NothingToOpen);
 		}
-		let mut quota = quota.lock().unwrap_or_else(PoisonError::into_inner);
-		if quota.take_some(peer, amount) {
+		if lock(quota).take_some(peer, amount) {
 			Ok(())
 		} else {
 			Err(ChallengeFault::TooManyRequests)

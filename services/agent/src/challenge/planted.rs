@@ -13,6 +13,7 @@ mod round;
 use crate::{
 	chain::{ChainError, ChainPort, PlantedView},
 	clock,
+	lock::lock,
 	store::{Store, StoreError},
 };
 use armature_primitives::{
@@ -26,7 +27,7 @@ use likeness::{Honest, Likeness};
 use rand::{rngs::OsRng, RngCore};
 use refusal::{Refusal, Refused};
 use std::{
-	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	sync::{Arc, Mutex},
 	time::Duration,
 };
 
@@ -287,6 +288,7 @@ fn may_use(hash: &H256, kind: WorkKind, view: &PlantedView) -> bool {
 	let is_scored = match kind {
 		WorkKind::Cpu => view.performance.cpu.is_some(),
 		WorkKind::Memory => view.performance.memory.is_some(),
+		WorkKind::Gemm => view.performance.gemm.is_some(),
 		// There is nothing to make up.
 		WorkKind::Network => false,
 	};
@@ -297,10 +299,6 @@ fn may_use(hash: &H256, kind: WorkKind, view: &PlantedView) -> bool {
 fn is_drawn(share: Ppm, random: u64) -> bool {
 	let among = random.checked_rem(u64::from(Ppm::ONE.0)).unwrap_or_default();
 	among < u64::from(share.0)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-	mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

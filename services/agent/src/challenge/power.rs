@@ -1,7 +1,7 @@
 //! Power figures under the load of a round.
 
 use super::ChallengeFault;
-use crate::telemetry::Collector;
+use crate::{lock::lock, telemetry::Collector};
 use armature_primitives::{
 	telemetry::{PowerReading, PowerSource},
 	MilliWatts, Ppm,
@@ -9,7 +9,7 @@ use armature_primitives::{
 use std::{
 	sync::{
 		atomic::{AtomicBool, Ordering},
-		mpsc, Arc, Mutex, MutexGuard, PoisonError,
+		mpsc, Arc, Mutex,
 	},
 	thread::{Builder, Thread},
 	time::{Duration, Instant},
@@ -180,10 +180,6 @@ fn condensed(readings: &Readings, assumed: Reading) -> PowerReading {
 		source: source.unwrap_or(PowerSource::Estimated),
 		error: error.unwrap_or(Ppm::ONE).min(Ppm::ONE),
 	}
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-	mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

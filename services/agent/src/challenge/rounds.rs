@@ -1,15 +1,19 @@
 //! The rounds that run, or have run.
 
 use super::{committee::Committee, runner::Done, ChallengeFault};
+use crate::lock::lock;
 use armature_p2p::PeerId;
-use armature_primitives::{challenge::ChallengeTask, H256};
+use armature_primitives::{
+	challenge::{ChallengeTask, WorkKind},
+	H256,
+};
 use armature_verifier::challenge::task_hash;
 use futures::future::{BoxFuture, Shared};
 use std::{
 	collections::VecDeque,
 	sync::{
 		atomic::{AtomicBool, Ordering},
-		Arc, Mutex, MutexGuard, PoisonError,
+		Arc, Mutex, MutexGuard,
 	},
 	time::{Duration, Instant},
 };
@@ -28,21 +32,21 @@ struct Run {
 	running: Running,
 	/// Ends this run, if it has not ended.
 	stop: Arc<AtomicBool>,
-	/// Since when it is known that the machine has too little memory for it.
-	lacks_since: Option<Instant>,
+	/// Since when it is known that the machine cannot run it: see [`ChallengeFault::lasts`].
+	fails_since: Option<Instant>,
 	/// Whether the log has that of an earlier run of the task.
 	is_told: bool,
 }
 
 impl Run {
 	/// Whether it answers a task still: filled memory may have been given back since, and a run that failed
-	/// is tried again. Where there was too little memory, only after a `pause`.
+	/// is tried again. Where the machine could not run it, only after a `pause`.
 	fn answers(&self, task: &ChallengeTask, pause: Duration) -> bool {
 		let lasts = || match self.running.peek() {
 			None => true,
 			Some(Ok(done)) => done.is_kept(),
-			Some(Err(ChallengeFault::NoMemory { .. })) => {
-				self.lacks_since.is_none_or(|since| since.elapsed() < pause)
+			Some(Err(fault)) if fault.lasts() => {
+				self.fails_since.is_none_or(|since| since.elapsed() < pause)
 			},
 			Some(Err(_)) => false,
 		};
@@ -60,7 +64,7 @@ pub(super) struct Committed {
 /// The last rounds.
 pub(super) struct Rounds {
 	runs: Mutex<VecDeque<Run>>,
-	/// How long a round is not tried again where there was too little memory for it.
+	/// How long a round is not tried again where the machine could not run it.
 	pause: Duration,
 }
 
@@ -99,7 +103,7 @@ impl Rounds {
 		}
 		let is_told = runs
 			.iter()
-			.any(|known| known.task == task && (known.is_told || known.lacks_since.is_some()));
+			.any(|known| known.task == task && (known.is_told || known.fails_since.is_some()));
 		runs.retain(|known| known.task != task);
 		for other in runs.iter() {
 			other.stop.store(true, Ordering::SeqCst);
@@ -114,33 +118,37 @@ impl Rounds {
 			committee: Arc::new(Committee::new(committee)),
 			running: running.clone(),
 			stop,
-			lacks_since: None,
+			fails_since: None,
 			is_told,
 		});
 		running
 	}
 
-	/// Forgets a run that failed, so that the next call begins another. Where there was too little memory it
+	/// Forgets a run that failed, so that the next call begins another. Where the machine cannot run it that
 	/// is remembered for a while, and told once.
 	pub(super) fn failed(&self, running: &Running, fault: &ChallengeFault) {
 		let mut runs = self.lock();
-		if !matches!(fault, ChallengeFault::NoMemory { .. }) {
+		if !fault.lasts() {
 			runs.retain(|known| !known.running.ptr_eq(running));
 			return;
 		}
 		let run = runs.iter_mut().find(|known| known.running.ptr_eq(running));
-		let Some(run) = run.filter(|run| run.lacks_since.is_none()) else { return };
-		run.lacks_since = Some(Instant::now());
+		let Some(run) = run.filter(|run| run.fails_since.is_none()) else { return };
+		run.fails_since = Some(Instant::now());
 		if !run.is_told {
 			tracing::error!(round = run.task.round.0, error = %fault, "a round cannot be run");
 		}
 	}
 
-	/// Stops all rounds of memory that have not ended, and returns them.
+	/// Stops all rounds of memory or products that have not ended, and returns them.
 	pub(super) fn stop_filling(&self) -> Vec<Running> {
 		let mut stopped = Vec::new();
 		for run in self.lock().iter() {
-			if run.task.memory().is_some() && run.running.peek().is_none() {
+			let fills = match run.task.work.kind() {
+				WorkKind::Memory | WorkKind::Gemm => true,
+				WorkKind::Cpu | WorkKind::Network => false,
+			};
+			if fills && run.running.peek().is_none() {
 				run.stop.store(true, Ordering::SeqCst);
 				stopped.push(run.running.clone());
 			}
@@ -149,6 +157,6 @@ impl Rounds {
 	}
 
 	fn lock(&self) -> MutexGuard<'_, VecDeque<Run>> {
-		self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+		lock(&self.runs)
 	}
 }

@@ -2,7 +2,9 @@
 
 use super::{
 	available,
-	memory::{watch, Held},
+	gemm::Products,
+	holding::{watch, Holding},
+	memory::Held,
 	network::Network,
 	planted::{PlantedRound, Plants},
 	power::Meter,
@@ -13,24 +15,30 @@ use super::{
 use crate::{
 	chain::ChainPort,
 	clock,
-	compute::{needed_bytes, run_lanes, FilledMemory},
+	compute::{
+		needed_bytes, run_lanes, Accelerator, AcceleratorBackend, AcceleratorConfig, FilledMemory,
+	},
 	key::DeviceKey,
+	lock::lock,
+	metrics::{Metrics, RoundOutcome},
 	store::{blocking, Store},
 	telemetry::Collector,
 };
 use armature_primitives::{
-	challenge::{ChallengeCommit, ChallengeTask, Echo, MemoryChallenge, Work},
+	challenge::{ChallengeCommit, ChallengeTask, Echo, GemmChallenge, MemoryChallenge, Work},
 	ed25519,
 	signing::Domain,
 	telemetry::PowerReading,
 	DeviceId, Moment, H256,
 };
-use armature_verifier::challenge::{memory::sizes, network::commit_root, task_hash, Transcript};
+use armature_verifier::challenge::{
+	gemm::GemmTask, memory::sizes, network::commit_root, task_hash, ChallengeError, Transcript,
+};
 use std::{
 	path::PathBuf,
 	sync::{
 		atomic::{AtomicBool, AtomicUsize, Ordering},
-		Arc, Mutex, MutexGuard, PoisonError,
+		Arc, Mutex, MutexGuard,
 	},
 	time::{Duration, Instant},
 };
@@ -48,9 +56,11 @@ const CLOCK_MARGIN: Duration = Duration::from_secs(5);
 /// How often it is looked whether an answer that waits is still wanted.
 const STOP_CHECK: Duration = Duration::from_millis(100);
 
-/// What tests set otherwise.
+/// What is configured, and what tests set otherwise.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
+	/// What computes products.
+	pub(super) accelerator: AcceleratorConfig,
 	/// The file that tells how much memory the machine can give.
 	pub(super) meminfo: PathBuf,
 	/// How long turns are kept.
@@ -66,6 +76,7 @@ pub(super) struct Settings {
 impl Default for Settings {
 	fn default() -> Self {
 		Self {
+			accelerator: AcceleratorConfig::default(),
 			meminfo: available::MEMINFO.into(),
 			patience: Patience::default(),
 			watch: WATCH_INTERVAL,
@@ -85,6 +96,19 @@ pub(super) enum Shown {
 	Planted(Arc<PlantedRound>),
 	/// Nothing: the way to verifiers is measured.
 	Network(Arc<Network>),
+	/// States of products.
+	Products(Arc<Products>),
+}
+
+impl Shown {
+	/// What it holds of the machine until it is given back.
+	fn holding(&self) -> Option<Arc<dyn Holding>> {
+		match self {
+			Shown::Memory(held) => Some(held.clone()),
+			Shown::Products(held) => Some(held.clone()),
+			Shown::Lanes(_) | Shown::Planted(_) | Shown::Network(_) => None,
+		}
+	}
 }
 
 /// A finished round.
@@ -97,10 +121,7 @@ pub(super) struct Done {
 impl Done {
 	/// Whether its commitment can still be opened.
 	pub(super) fn is_kept(&self) -> bool {
-		match &self.shown {
-			Shown::Lanes(_) | Shown::Planted(_) | Shown::Network(_) => true,
-			Shown::Memory(held) => held.is_kept(),
-		}
+		self.shown.holding().is_none_or(|held| held.is_kept())
 	}
 }
 
@@ -114,12 +135,15 @@ pub(super) struct Runner {
 	key: DeviceKey,
 	genesis: H256,
 	meter: Meter,
+	metrics: Arc<Metrics>,
 	/// Rounds run one after the other: two at once would both look slow.
 	turn: Semaphore,
 	stop: AtomicBool,
 	in_flight: AtomicUsize,
-	/// The memory of the last round of that kind.
-	held: Mutex<Option<Arc<Held>>>,
+	/// What the last round that held something holds.
+	held: Mutex<Option<Arc<dyn Holding>>>,
+	/// The accelerator once more, which keeps its driver ready: to wake it takes a round's time.
+	_awake: Mutex<Option<Accelerator>>,
 }
 
 /// What came of a round, and the power that it took.
@@ -134,8 +158,10 @@ impl Runner {
 		collector: Arc<Mutex<Collector>>,
 		store: Arc<Store>,
 		planted_share_ppm: u32,
+		metrics: Arc<Metrics>,
 		settings: Settings,
 	) -> Self {
+		let awake = awake(&settings.accelerator);
 		Self {
 			chain,
 			device,
@@ -145,10 +171,12 @@ impl Runner {
 			key,
 			genesis,
 			meter: Meter::new(collector),
+			metrics,
 			turn: Semaphore::new(1),
 			stop: AtomicBool::new(false),
 			in_flight: AtomicUsize::new(0),
 			held: Mutex::default(),
+			_awake: Mutex::new(awake),
 		}
 	}
 
@@ -161,7 +189,7 @@ impl Runner {
 	pub(super) fn stop(&self) {
 		self.stop.store(true, Ordering::SeqCst);
 		if let Some(held) = self.held().as_ref() {
-			held.end();
+			held.end().tell();
 		}
 	}
 
@@ -182,14 +210,15 @@ impl Runner {
 			blocking(move || runner.run_blocking(task, opened_at, &stop)).await
 		}
 		.await;
-		if let Ok(Shown::Memory(held)) = result.as_ref().map(|done| &done.shown) {
-			tokio::spawn(watch(held, self.chain.clone(), self.settings.watch));
+		self.metrics.round(task.work.kind(), outcome_of(&result));
+		if let Some(held) = result.as_ref().ok().and_then(|done| done.shown.holding()) {
+			tokio::spawn(watch(&held, self.chain.clone(), self.settings.watch));
 		}
 		self.in_flight.fetch_sub(1, Ordering::SeqCst);
 		result
 	}
 
-	/// Gives the memory of an earlier round back, and returns when that is done.
+	/// Gives back what an earlier round holds, and returns when that is done.
 	pub(super) async fn free_memory(self: &Arc<Self>) {
 		let runner = self.clone();
 		if let Err(error) = tokio::task::spawn_blocking(move || runner.free()).await {
@@ -235,6 +264,7 @@ impl Runner {
 		let (runner, shown) = (self.clone(), Shown::Planted(Arc::new(round)));
 		let sign = move || runner.sign(&of, opened_at, planted.root, shown, planted.power());
 		let done = blocking(sign).await?;
+		self.metrics.round_took(task.work.kind(), began.elapsed());
 		tracing::info!(round = task.round.0, "challenge answered with what was planted");
 		Ok(Some(done))
 	}
@@ -264,6 +294,7 @@ impl Runner {
 				let shown = Shown::Network(Arc::new(Network::new(&task, network)));
 				(commit_root(&task), shown, self.meter.present()?)
 			},
+			Work::Gemm(gemm) => self.multiply(&task, gemm, &expired)?,
 		};
 		// It may have ended between two looks.
 		if expired() {
@@ -271,10 +302,11 @@ impl Runner {
 		}
 		let took = began.elapsed();
 		let done = self.sign(&task, opened_at, root, shown, power)?;
-		if let Shown::Memory(held) = &done.shown {
-			self.hold(held.clone());
+		if let Some(held) = done.shown.holding() {
+			self.hold(held);
 		}
 		self.plants.remember(task.work, took, power);
+		self.metrics.round_took(task.work.kind(), took);
 		tracing::info!(
 			round = task.round.0,
 			kind = ?task.work.kind(),
@@ -335,16 +367,34 @@ impl Runner {
 		Ok((root, Shown::Memory(Arc::new(held)), power))
 	}
 
-	fn hold(&self, held: Arc<Held>) {
+	fn multiply(
+		&self,
+		task: &ChallengeTask,
+		gemm: &GemmChallenge,
+		expired: &(impl Fn() -> bool + Sync),
+	) -> Result<Proved, ChallengeFault> {
+		let products = GemmTask::of_round(task).ok_or(ChallengeError::OtherKind);
+		let products = products.map_err(ChallengeFault::Task)?;
+		let accelerator = Accelerator::open(&self.settings.accelerator)
+			.map_err(|error| ChallengeFault::Accelerator(error.to_string()))?;
+		tracing::debug!(round = task.round.0, accelerator = accelerator.name(), "products begin");
+		available::check(&self.settings.meminfo, accelerator.needed_host_bytes(gemm))?;
+		let compute = || Products::compute(task, products, accelerator, expired);
+		let (computed, power) = self.meter.metered(compute)?;
+		let (root, held) = computed?;
+		Ok((root, Shown::Products(Arc::new(held)), power))
+	}
+
+	fn hold(&self, held: Arc<dyn Holding>) {
 		let mut slot = self.held();
 		// A stop that came meanwhile found nothing to end.
 		if self.stop.load(Ordering::SeqCst) {
-			held.end();
+			held.end().tell();
 		}
 		*slot = Some(held);
 	}
 
-	/// Gives back the memory of an earlier round, and waits for that.
+	/// Gives back what an earlier round holds, and waits for that.
 	fn free(&self) {
 		let held = self.held().take();
 		if let Some(held) = held {
@@ -352,7 +402,39 @@ impl Runner {
 		}
 	}
 
-	fn held(&self) -> MutexGuard<'_, Option<Arc<Held>>> {
-		self.held.lock().unwrap_or_else(PoisonError::into_inner)
+	fn held(&self) -> MutexGuard<'_, Option<Arc<dyn Holding>>> {
+		lock(&self.held)
+	}
+}
+
+/// An accelerator that has to be woken, and stays awake while this is kept. That it cannot be used is told
+/// now, and not first in a round.
+fn awake(config: &AcceleratorConfig) -> Option<Accelerator> {
+	match config.backend {
+		AcceleratorBackend::Processor => return None,
+		AcceleratorBackend::Cuda => {},
+	}
+	match Accelerator::open(config) {
+		Ok(accelerator) => {
+			tracing::info!(accelerator = accelerator.name(), "an accelerator is ready");
+			Some(accelerator)
+		},
+		Err(error) => {
+			tracing::error!(%error, "the accelerator cannot be used");
+			None
+		},
+	}
+}
+
+/// How a run counts.
+fn outcome_of(result: &Result<Arc<Done>, ChallengeFault>) -> RoundOutcome {
+	match result {
+		// What was planted is not told apart: that is for nobody to know before it is shown.
+		Ok(_) => RoundOutcome::Answered,
+		Err(ChallengeFault::Stopped) => RoundOutcome::Stopped,
+		Err(ChallengeFault::NoMemory { .. }) => RoundOutcome::NoMemory,
+		Err(ChallengeFault::OtherRoot) => RoundOutcome::OtherRoot,
+		Err(ChallengeFault::SignedLost) => RoundOutcome::SignedLost,
+		Err(_) => RoundOutcome::Failed,
 	}
 }

@@ -3,10 +3,10 @@
 use super::{turns::Patience, *};
 use crate::{
 	telemetry::PowerConfig,
-	testing::{peer, FakeChain, GENESIS},
+	testing::{metrics, peer, FakeChain, GENESIS},
 };
 use armature_primitives::{
-	challenge::{CpuChallenge, MemoryChallenge, NetworkChallenge, Work},
+	challenge::{CpuChallenge, GemmChallenge, MemoryChallenge, NetworkChallenge, Work},
 	RoundId,
 };
 use armature_verifier::challenge::task_hash;
@@ -16,6 +16,7 @@ use std::{
 	time::{Duration, Instant},
 };
 
+mod gemm;
 mod lanes;
 mod memory;
 mod network;
@@ -46,6 +47,8 @@ const MEMORY: MemoryChallenge = MemoryChallenge { lanes: 2, blocks: 40, segments
 const NETWORK: NetworkChallenge =
 	NetworkChallenge { echoes: 2, lead_millis: 500, transfer_millis: 100, transfer_kib: 3 };
 
+const GEMM: GemmChallenge = GemmChallenge { side: 64, states: 5 };
+
 /// As long as it is filled, no test waits for it.
 const MUCH_MEMORY: MemoryChallenge =
 	MemoryChallenge { lanes: 1, blocks: 1 << 20, segments: 6, reads: 5 };
@@ -56,6 +59,7 @@ const LONG: Duration = Duration::from_secs(3_600);
 /// Settings with which nothing depends on the machine, and nothing is asked soon.
 fn settings() -> Settings {
 	Settings {
+		accelerator: AcceleratorConfig::default(),
 		meminfo: "/nowhere/meminfo".into(),
 		patience: Patience { walk: LONG, opening: LONG, asking: LONG },
 		watch: LONG,
@@ -77,7 +81,10 @@ fn planting(chain: &Arc<FakeChain>, settings: Settings, path: &Path, share: u32)
 	let collector = Arc::new(Mutex::new(collector));
 	let store = Arc::new(Store::open(path, &GENESIS, DEVICE).expect("opens"));
 	let chain = chain.clone();
-	Challenges::with_settings(chain, key(), GENESIS, DEVICE, collector, store, share, settings)
+	let (key, metrics) = (key(), metrics());
+	Challenges::with_settings(
+		chain, key, GENESIS, DEVICE, collector, store, share, metrics, settings,
+	)
 }
 
 impl Challenges {
@@ -111,7 +118,7 @@ async fn until(what: &str, mut is_true: impl FnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_that_the_chain_does_not_confirm_should_be_refused() {
-	for work in [lanes(20, 16), Work::Memory(MEMORY), Work::Network(NETWORK)] {
+	for work in [lanes(20, 16), Work::Memory(MEMORY), Work::Network(NETWORK), Work::Gemm(GEMM)] {
 		let known = task(1, work);
 		let (challenges, chain) = challenges(&[known]);
 		let more = match work {
@@ -122,6 +129,7 @@ async fn tasks_that_the_chain_does_not_confirm_should_be_refused() {
 			Work::Network(network) => {
 				Work::Network(NetworkChallenge { echoes: network.echoes + 1, ..network })
 			},
+			Work::Gemm(gemm) => Work::Gemm(GemmChallenge { states: gemm.states + 1, ..gemm }),
 		};
 		let more = ChallengeTask { work: more, ..known };
 		let unknown = ChallengeTask { round: RoundId(2), ..known };

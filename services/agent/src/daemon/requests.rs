@@ -106,6 +106,10 @@ impl Agent {
 				let answer = challenges.open_walk(peer, task, key, &segments).await;
 				("segments of a walk", task, answer.map(opened))
 			},
+			ControlRequest::OpenEntries { task, entries } => {
+				let answer = challenges.open_entries(peer, task, entries).await;
+				("entries", task, answer.map(opened))
+			},
 			ControlRequest::Echo { task, nonce } => {
 				let answer = challenges.echo(peer, task, nonce).await;
 				("an echo", task, answer.map(|signature| ControlResponse::Echoed { signature }))
@@ -128,7 +132,7 @@ impl Agent {
 						tracing::error!(%peer, round, ?task, %error, "no answer to {asked}")
 					},
 					// It is in the log once for each round.
-					ChallengeFault::NoMemory { .. } => {
+					ChallengeFault::NoMemory { .. } | ChallengeFault::Accelerator(_) => {
 						tracing::debug!(%peer, round, ?task, %error, "no answer to {asked}")
 					},
 					error if error.is_askers() => {

@@ -1,23 +1,31 @@
 //! A whole agent against a service on loopback and a chain in memory.
 
-use super::*;
+use super::{
+	beating::{acknowledges, until_next_beat},
+	standing::is_done,
+	*,
+};
 use crate::{
-	chain::{LeasePhase, LeaseView},
+	chain::{DeviceView, LeasePhase, LeaseView},
+	clock,
 	config::NetworkConfig,
+	store::Store,
 	testing::{peer, FakeChain, GENESIS, NONCE},
 };
 use armature_p2p::{
 	messages::{beat_payload, hello_payload, put_payload},
-	BlobRequest, BlobResponse, InboundRequest, PutAuth, ServiceKind,
+	BlobRequest, BlobResponse, ControlRequest, ControlResponse, Inbound, InboundRequest, Node,
+	NodeConfig, PeerId, PutAuth, RateLimit, Refusal, ServiceKind,
 };
 use armature_primitives::{
 	challenge::{ChallengeTask, CpuChallenge, MemoryChallenge, Work},
 	device::{DeviceStatus, Tier},
+	ed25519,
 	lease::RunStatus,
 	market::OrderSpec,
 	signing::Domain,
-	telemetry::SLOTS_PER_EPOCH,
-	LeaseId, Ppm, RegionId, RoundId, H256,
+	telemetry::{Beat, BeatAck, SLOTS_PER_EPOCH},
+	EpochIndex, LeaseId, Ppm, RegionId, RoundId, H256,
 };
 use armature_verifier::{
 	challenge::{
@@ -31,8 +39,11 @@ use armature_verifier::{
 };
 use codec::Decode;
 use sp_core::{ed25519::Pair as EdPair, Pair};
+use std::collections::HashMap;
 use tokio::sync::oneshot;
 
+mod metrics;
+mod network;
 mod planted;
 
 const DEVICE: DeviceId = DeviceId(7);
@@ -460,6 +471,9 @@ async fn strangers_should_get_nothing() {
 		ControlRequest::Walk { task, key },
 		ControlRequest::OpenBlocks { task, positions: vec![0] },
 		ControlRequest::OpenWalk { task, key, segments: vec![(0, 0)] },
+		ControlRequest::Echo { task, nonce: key },
+		ControlRequest::Fetch { task, key, number: 0, len: 1 },
+		ControlRequest::Deliver { task, key, number: 0, data: vec![1] },
 	] {
 		assert_eq!(ask(request).await.expect("answered"), refused(Refusal::NotAssigned));
 	}

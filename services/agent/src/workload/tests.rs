@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{FakeChain, GENESIS};
+use crate::testing::{metrics, FakeChain, GENESIS};
 use armature_primitives::{device::Tier, lease::RunStatus, market::OrderSpec, DeviceId, Ppm};
 use std::path::Path;
 
@@ -80,7 +80,7 @@ fn fixture(path: &Path, enabled: bool) -> Fixture {
 fn open(path: &Path, chain: Arc<FakeChain>, blobs: Arc<FakeBlobs>, enabled: bool) -> Workloads {
 	let store = Store::open(path, &GENESIS, DeviceId(1)).expect("opens");
 	let sandbox = Sandbox::new().expect("an engine");
-	Workloads::new(chain, blobs, Arc::new(store), sandbox, 1_024, enabled)
+	Workloads::new(chain, blobs, Arc::new(store), sandbox, 1_024, enabled, metrics())
 }
 
 impl Fixture {

@@ -23,7 +23,7 @@ const ESTIMATE_SPREAD: Ppm = Ppm(10_000);
 pub(super) struct Likeness {
 	/// How long it takes, in milliseconds.
 	pub(super) millis: u64,
-	/// How long a walk takes, in microseconds; of lanes 0.
+	/// How long a walk takes, in microseconds; 0 where there is none.
 	pub(super) walk_micros: u64,
 	/// The power that it took.
 	pub(super) power: PowerReading,
@@ -44,6 +44,7 @@ struct Run {
 pub(super) struct Honest {
 	cpu: Option<Run>,
 	memory: Option<Run>,
+	gemm: Option<Run>,
 }
 
 impl Honest {
@@ -52,6 +53,7 @@ impl Honest {
 		let last = match work.kind() {
 			WorkKind::Cpu => &mut self.cpu,
 			WorkKind::Memory => &mut self.memory,
+			WorkKind::Gemm => &mut self.gemm,
 			// No answer looks like that.
 			WorkKind::Network => return,
 		};
@@ -72,6 +74,7 @@ impl Honest {
 		let (run, walk) = match work.kind() {
 			WorkKind::Cpu => (self.cpu?, Duration::ZERO),
 			WorkKind::Memory => (self.memory?, self.memory?.walk?),
+			WorkKind::Gemm => (self.gemm?, Duration::ZERO),
 			WorkKind::Network => return None,
 		};
 		let likeness = Likeness {
@@ -125,7 +128,7 @@ fn millis(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use armature_primitives::challenge::{CpuChallenge, MemoryChallenge};
+	use armature_primitives::challenge::{CpuChallenge, GemmChallenge, MemoryChallenge};
 	use armature_verifier::challenge::check_power;
 	use std::collections::HashSet;
 
@@ -157,6 +160,19 @@ mod tests {
 		// There must be time for it, however long it takes exactly.
 		assert!(honest.like(&WORK, Duration::from_millis(9_900)).is_none());
 		assert!(honest.like(&WORK, Duration::from_millis(10_101)).is_some());
+	}
+
+	#[test]
+	fn kinds_should_be_remembered_apart() {
+		let mut honest = Honest::default();
+		let gemm = Work::Gemm(GemmChallenge { side: 64, states: 3 });
+		honest.remember(WORK, TOOK, measured());
+		assert_eq!(honest.like(&gemm, LEFT), None);
+		honest.remember(gemm, Duration::from_secs(20), measured());
+		let millis = |work| honest.like(&work, LEFT).expect("known").millis;
+		assert!(millis(gemm).abs_diff(20_000) <= 200 && millis(WORK).abs_diff(10_000) <= 100);
+		let more = Work::Gemm(GemmChallenge { side: 64, states: 4 });
+		assert_eq!(honest.like(&more, LEFT), None);
 	}
 
 	#[test]

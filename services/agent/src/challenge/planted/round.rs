@@ -5,19 +5,25 @@ use super::{
 	kept::{Plant, Used},
 	likeness::Likeness,
 };
-use crate::challenge::{
-	encoded,
-	memory::MAX_BLOCK_REQUESTS,
-	quota::Quota,
-	turns::{Patience, Turns},
-	ChallengeFault,
+use crate::{
+	challenge::{
+		encoded,
+		gemm::{asked, MAX_ENTRIES_OF_PEER},
+		memory::MAX_BLOCK_REQUESTS,
+		quota::Quota,
+		turns::{Patience, Turns},
+		ChallengeFault,
+	},
+	lock::lock,
 };
 use armature_p2p::PeerId;
 use armature_primitives::{challenge::WorkKind, telemetry::PowerReading, H256};
-use armature_verifier::challenge::{fill::FillOpening, memory::WalkOpening, SegmentOpening};
+use armature_verifier::challenge::{
+	fill::FillOpening, gemm::EntryOpening, memory::WalkOpening, SegmentOpening,
+};
 use codec::Encode;
 use std::{
-	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	sync::{Arc, Mutex},
 	time::{Duration, Instant},
 };
 
@@ -60,6 +66,7 @@ pub(in crate::challenge) struct PlantedRound {
 	planted: Planted,
 	turns: Mutex<Turns>,
 	block_requests: Mutex<Quota>,
+	entries: Mutex<Quota>,
 	/// Whose the last walk was, and what it started from.
 	walked: Mutex<Option<(PeerId, H256)>>,
 }
@@ -70,6 +77,7 @@ impl PlantedRound {
 			planted,
 			turns: Mutex::new(Turns::new(patience)),
 			block_requests: Mutex::new(Quota::new(MAX_BLOCK_REQUESTS)),
+			entries: Mutex::new(Quota::new(MAX_ENTRIES_OF_PEER)),
 			walked: Mutex::default(),
 		}
 	}
@@ -135,6 +143,22 @@ impl PlantedRound {
 		encoded::<FillOpening>(&[])
 	}
 
+	/// The openings of entries: a list that no verifier takes.
+	///
+	/// # Errors
+	///
+	/// [`ChallengeFault::TooManyRequests`].
+	pub(in crate::challenge) fn open_entries(
+		&self,
+		peer: PeerId,
+		entries: &[(u32, u32, u32)],
+	) -> Result<Vec<u8>, ChallengeFault> {
+		if !lock(&self.entries).take_some(peer, asked(entries)) {
+			return Err(ChallengeFault::TooManyRequests);
+		}
+		encoded::<EntryOpening>(&[])
+	}
+
 	/// The openings of segments of a peer's walk: a list that no verifier takes. Ends its turn.
 	///
 	/// # Errors
@@ -151,8 +175,4 @@ impl PlantedRound {
 		lock(&self.turns).opened(peer);
 		encoded::<WalkOpening>(&[])
 	}
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-	mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

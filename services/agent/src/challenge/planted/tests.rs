@@ -78,7 +78,7 @@ impl Bed {
 			may_show_from: 0,
 			opened_in: None,
 			lead_blocks: LEAD,
-			performance: Performance { cpu: Some(CPU), memory: Some(SHOWN), network: None },
+			performance: Performance { cpu: Some(CPU), memory: Some(SHOWN), ..Default::default() },
 			now: PLANTED_AT,
 		};
 		chain.edit(|chain| chain.planted = Some(view));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::challenge::holding::Holding;
 use crate::challenge::memory::MAX_BLOCK_REQUESTS;
 use armature_verifier::challenge::{
 	check_power,

@@ -2,20 +2,20 @@ use super::*;
 use crate::{chain::PlantedView, testing::PLANTED_IN};
 use armature_primitives::{
 	challenge::ChallengeFailure,
-	device::{CpuScore, MemoryScore, Performance},
+	device::{AcceleratorOffer, CpuScore, GemmScore, MemoryScore, Performance},
 	signing::Domain,
 };
 use armature_verifier::{
 	challenge::{
-		check_openings, check_power, fill::FillOpening, memory::WalkOpening, sample,
-		verdict::planted_hash,
+		check_openings, check_power, fill::FillOpening, gemm::EntryOpening, memory::WalkOpening,
+		sample, verdict::planted_hash,
 	},
 	signature::verify_device,
 };
 
 const NOW: u64 = 10_000_000;
 
-/// A score with both parts that answers are planted for.
+/// A score with all parts that answers are planted for.
 fn performance() -> Performance {
 	let cpu = CpuScore { steps_per_second_per_lane: 1, lanes: 3, measured_at: 1 };
 	let memory = MemoryScore {
@@ -25,7 +25,13 @@ fn performance() -> Performance {
 		read_nanos: 1,
 		measured_at: 1,
 	};
-	Performance { cpu: Some(cpu), memory: Some(memory), network: None }
+	let gemm = GemmScore {
+		offer: AcceleratorOffer { memory_mib: 1, side: 64 },
+		shown_mib: 1,
+		operations_per_second: 1,
+		measured_at: 1,
+	};
+	Performance { cpu: Some(cpu), memory: Some(memory), gemm: Some(gemm), network: None }
 }
 
 /// A device whose every round would be answered with what it has planted.
@@ -136,6 +142,26 @@ async fn a_planted_answer_should_open_nothing_that_verifiers_take() {
 	let none = |refused: ChallengeFault| matches!(refused, ChallengeFault::NothingToOpen);
 	assert!(none(challenges.reserve_walk(peer, hash).await.expect_err("no walks")));
 	assert!(none(challenges.open_blocks(peer, hash, &[0]).await.expect_err("no blocks")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn planted_products_should_open_nothing_that_verifiers_take() {
+	let planting = Planting::new().await;
+	let (worked, round) = planting.work_first(Work::Gemm(GEMM)).await;
+	let challenges = &planting.challenges;
+	let (commit, _) = challenges.answer(round).await.expect("answered");
+	assert!(planting.is_used().await && commit.root != worked.root);
+	let hash = task_hash(&round);
+	let bytes = challenges.open_entries(peer(1), hash, vec![(1, 0, 0)]).await.expect("at once");
+	assert!(decoded::<EntryOpening>(&bytes).is_empty());
+	let lanes = challenges.open(peer(1), hash, &[(0, 0)]).await;
+	assert!(matches!(lanes, Err(ChallengeFault::NothingToOpen)), "{lanes:?}");
+	// Only so often, as with any other.
+	for _ in 1..crate::challenge::gemm::MAX_ENTRIES_OF_PEER {
+		challenges.open_entries(peer(1), hash, Vec::new()).await.expect("at once");
+	}
+	let refused = challenges.open_entries(peer(1), hash, Vec::new()).await;
+	assert!(matches!(refused, Err(ChallengeFault::TooManyRequests)), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

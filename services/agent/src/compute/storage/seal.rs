@@ -1,6 +1,7 @@
 //! Sealing, several sectors at once.
 
 use super::{files::Directory, files_of, index::Index, paths::SectorTree, SealPlan, StorageFault};
+use crate::lock::lock;
 use armature_primitives::H256;
 use armature_verifier::challenge::{
 	block::{Block, BLOCK_LEN},
@@ -170,7 +171,7 @@ impl Sealing<'_> {
 	}
 
 	fn index(&self) -> MutexGuard<'_, Index> {
-		self.index.lock().unwrap_or_else(PoisonError::into_inner)
+		lock(&self.index)
 	}
 }
 

@@ -1,5 +1,9 @@
 use super::*;
-use crate::{chain::PlantedView, config::ChallengeConfig, testing::PLANTED_IN};
+use crate::{
+	chain::{ChallengeStanding, PlantedView},
+	config::ChallengeConfig,
+	testing::PLANTED_IN,
+};
 use armature_primitives::{
 	challenge::ChallengeFailure,
 	device::{CpuScore, Performance},
