@@ -6,6 +6,7 @@ use armature_primitives::RegionId;
 use serde::{Deserialize, Serialize};
 use std::{
 	fs,
+	net::SocketAddr,
 	path::{Path, PathBuf},
 	time::Duration,
 };
@@ -41,6 +42,9 @@ pub struct Config {
 	/// Lease notices.
 	#[serde(default)]
 	pub dispatch: DispatchConfig,
+	/// Metrics.
+	#[serde(default)]
+	pub metrics: MetricsConfig,
 }
 
 /// Limits on peers.
@@ -97,6 +101,15 @@ pub struct DispatchConfig {
 	pub repeat_millis: u64,
 }
 
+/// What others can read of this orchestrator's work.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+	/// Address and port, on loopback, where Prometheus finds `/metrics`, such as `127.0.0.1:9701`. Without
+	/// one nothing is served.
+	pub listen: Option<SocketAddr>,
+}
+
 fn default_listen() -> Vec<String> {
 	vec!["/ip4/0.0.0.0/tcp/30400".into(), "/ip4/0.0.0.0/udp/30400/quic-v1".into()]
 }
@@ -151,6 +164,7 @@ impl Config {
 			beats: BeatConfig::default(),
 			blobs: BlobConfig::default(),
 			dispatch: DispatchConfig::default(),
+			metrics: MetricsConfig::default(),
 		}
 	}
 

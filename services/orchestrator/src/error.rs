@@ -1,6 +1,7 @@
 //! Why an orchestrator cannot start.
 
 use crate::{chain::ChainError, store::StoreError};
+use armature_metrics::MetricsError;
 use armature_p2p::{IdentityError, P2pError};
 use std::path::PathBuf;
 
@@ -45,6 +46,9 @@ pub enum Error {
 	/// The network node could not be started.
 	#[error("starting the network node")]
 	P2p(#[from] P2pError),
+	/// Metrics cannot be served.
+	#[error("serving metrics")]
+	Metrics(#[from] MetricsError),
 	/// The start was interrupted.
 	#[error("opening the blob store was interrupted")]
 	Interrupted(#[source] tokio::task::JoinError),

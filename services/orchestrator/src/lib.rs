@@ -8,16 +8,19 @@
 //! Nothing that a peer says is believed without a signature of a key that the chain knows; what the
 //! orchestrator itself says is never needed to be believed either: blobs are checked by their hash,
 //! lease notices by reading the chain.
+//!
+//! Where the settings name an address on loopback, Prometheus finds there what was done.
 
 mod beats;
 pub mod chain;
 mod config;
 mod error;
+mod metrics;
 mod service;
 mod store;
 
 pub use chain::{ChainError, ChainView, DeviceView, OfferedLease};
-pub use config::{BeatConfig, BlobConfig, Config, DispatchConfig, NetworkConfig};
+pub use config::{BeatConfig, BlobConfig, Config, DispatchConfig, MetricsConfig, NetworkConfig};
 pub use error::Error;
 pub use service::{run, Orchestrator};
 pub use store::StoreError;

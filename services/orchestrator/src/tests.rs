@@ -3,6 +3,7 @@
 mod beats;
 mod blobs;
 mod config;
+mod metrics;
 mod rendezvous;
 mod store;
 

@@ -114,7 +114,7 @@ fn silence_should_become_suspicion_and_be_forgotten() {
 }
 
 /// An instant within the skew that leaves ten slots of its epoch.
-fn base() -> Moment {
+pub(super) fn base() -> Moment {
 	let now = unix_millis();
 	if CLOCK.slot_at(now) < 50 {
 		now
@@ -123,13 +123,13 @@ fn base() -> Moment {
 	}
 }
 
-fn beat_at(at: Moment, device: u32, previous: H256) -> Beat {
+pub(super) fn beat_at(at: Moment, device: u32, previous: H256) -> Beat {
 	let mut beat = beat(device, CLOCK.epoch_at(at).0, CLOCK.slot_at(at), previous);
 	beat.sent_at = at;
 	beat
 }
 
-fn request(beat: &Beat, signer: u32) -> ControlRequest {
+pub(super) fn request(beat: &Beat, signer: u32) -> ControlRequest {
 	let signature = device_key(signer).sign(&beat_payload(&GENESIS, beat)).to_bytes();
 	ControlRequest::Beat { beat: beat.clone(), signature: Signature::from(signature) }
 }

@@ -137,6 +137,9 @@ async fn requests_of_other_services_should_be_refused() {
 		ControlRequest::Walk { task: H256::zero(), key: H256::zero() },
 		ControlRequest::OpenBlocks { task: H256::zero(), positions: vec![] },
 		ControlRequest::OpenWalk { task: H256::zero(), key: H256::zero(), segments: vec![] },
+		ControlRequest::Echo { task: H256::zero(), nonce: H256::zero() },
+		ControlRequest::Fetch { task: H256::zero(), key: H256::zero(), number: 0, len: 1 },
+		ControlRequest::Deliver { task: H256::zero(), key: H256::zero(), number: 0, data: vec![1] },
 		ControlRequest::LeaseNotice { lease: LeaseId(1) },
 	] {
 		assert_eq!(client.ask(request).await, refused(Refusal::NotAssigned));
