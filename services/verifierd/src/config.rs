@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use armature_p2p::{
-	messages::{MAX_BLOCKS, MAX_SEGMENTS},
+	messages::{MAX_BLOCKS, MAX_ENTRIES, MAX_SEGMENTS},
 	RateLimit,
 };
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ const MAX_BATCH: usize = 32;
 
 /// The most blocks of memory that are looked at: those of ten requests.
 const MAX_MEMORY_SAMPLES: usize = 10 * MAX_BLOCKS;
+
+/// The most entries of products that are looked at: those of two requests, or of 64 where rows are longest.
+const MAX_GEMM_SAMPLES: usize = 2 * MAX_ENTRIES;
 
 /// Evidence that is gone before anyone could look at it is of no use.
 const MIN_EVIDENCE_MILLIS: u64 = 3_600_000;
@@ -89,6 +92,11 @@ pub struct ChallengeConfig {
 	/// own, and may lose one after it saw what is drawn: if a share f of them is wrong and n segments are
 	/// looked at, a lie passes with 1 - (1 - (1 - f)^n)^3, at most three times (1 - f)^n.
 	pub memory_samples: u32,
+	/// Entries of products that a device must open. They are drawn once a round. A made-up entry is right by
+	/// chance once in 256 times, so if a share f of them is made up, a lie passes with
+	/// (1 - f * 255/256)^gemm_samples. Each comes with three rows: 26 kB where rows have 8,192 bytes, 100 kB of
+	/// the longest.
+	pub gemm_samples: u32,
 	/// Rounds whose openings are fetched and checked, or whose device walks over its memory, at once. A
 	/// round that waits for its device to commit, or for others to walk, takes no place. Where all are
 	/// taken a device's turn to walk is let go, and may not come again: rounds of memory then get no
@@ -115,11 +123,11 @@ pub struct ChallengeConfig {
 	/// posting margin is over.
 	pub repost_millis: u64,
 	/// What a device signed and opened in a round is kept for this time: as long as a fraud in it can
-	/// be proved (a day, from the round's end), and a little longer. Of memory nothing is kept that was
-	/// opened.
+	/// be proved (a day, from the round's end), and a little longer. Of memory and products nothing is
+	/// kept that was opened.
 	pub evidence_millis: u64,
-	/// Whether a segment or a block that was found to be wrong, or that a device signed two roots, is
-	/// proved to the chain, which slashes the device. Pays a reward; a proof of what is right costs its bond.
+	/// Whether a segment, a block or an entry that was found to be wrong, or that a device signed two roots,
+	/// is proved to the chain, which slashes the device. Pays a reward; a proof of what is right costs its bond.
 	pub prove_frauds: bool,
 }
 
@@ -181,6 +189,7 @@ impl Default for ChallengeConfig {
 			poll_millis: 500,
 			samples: 30,
 			memory_samples: 24,
+			gemm_samples: 24,
 			max_concurrent: 256,
 			opening_millis: 60_000,
 			max_checks: 1,
@@ -272,6 +281,12 @@ impl Config {
 			"challenges.memory_samples",
 			"is not from 1 to 140",
 		)?;
+		let samples = usize::try_from(challenges.gemm_samples).unwrap_or(usize::MAX);
+		check(
+			(1..=MAX_GEMM_SAMPLES).contains(&samples),
+			"challenges.gemm_samples",
+			"is not from 1 to 128",
+		)?;
 		check(challenges.opening_millis > 0, "challenges.opening_millis", "is 0")?;
 		check(challenges.max_concurrent > 0, "challenges.max_concurrent", "is 0")?;
 		check(challenges.max_checks > 0, "challenges.max_checks", "is 0")?;
@@ -322,9 +337,10 @@ mod tests {
 		};
 		assert_eq!(named(|_| {}), None);
 		assert_eq!(named(|config| config.batch = 32), None);
-		let bounds: [(fn(&mut ChallengeConfig, u32), u32, &str); 2] = [
+		let bounds: [(fn(&mut ChallengeConfig, u32), u32, &str); 3] = [
 			(|config, count| config.samples = count, 160, "challenges.samples"),
 			(|config, count| config.memory_samples = count, 140, "challenges.memory_samples"),
+			(|config, count| config.gemm_samples = count, 128, "challenges.gemm_samples"),
 		];
 		for (set, most, name) in bounds {
 			let found = |count| {

@@ -42,11 +42,13 @@ pub struct KeptRound {
 	pub reveal_posted_at: Option<Moment>,
 	/// What the device signed first, if it signed anything and that was not forgotten.
 	pub signed: Option<SignedCommit>,
-	/// Bytes of what it opened, whatever they are; none of memory and connections.
+	/// Bytes of what it opened, whatever they are; none of memory, connections and
+	/// products.
 	pub openings_len: usize,
 	/// Lane and segment of each opening; empty where they are none of segments.
 	pub segments: Vec<(u16, u32)>,
-	/// The kind of a fraud that is still to be proved: `segment`, `block` or `equivocation`.
+	/// The kind of a fraud that is still to be proved: `segment`, `block`, `entry` or
+	/// `equivocation`.
 	pub proof: Option<&'static str>,
 }
 
@@ -133,6 +135,7 @@ fn name_of(proof: &FraudProof) -> &'static str {
 	match proof {
 		FraudProof::Segment { .. } => "segment",
 		FraudProof::Block { .. } => "block",
+		FraudProof::Entry { .. } => "entry",
 		FraudProof::Equivocation { .. } => "equivocation",
 	}
 }

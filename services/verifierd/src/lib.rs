@@ -6,12 +6,13 @@
 //! draw, from the operating system's randomness, which segments it wants opened, and re-runs them.
 //! Its own clock is the only one that counts. Of memory the device commits to what it has filled; then it
 //! walks over that from a place that the verifier draws, which is timed too, and blocks and segments of
-//! the walk are drawn. Of the way between them the verifier times signed echoes, and moves data when all
+//! the walk are drawn. Of products, which it commits to as it does to lanes, single entries are drawn, and
+//! computed again. Of the way between them the verifier times signed echoes, and moves data when all
 //! others do.
 //!
 //! A verdict is posted twice: first its hash with a secret salt, and, once nobody of the committee can
-//! learn from it any more, the verdict itself. Where a segment or a block is wrong, or a device that had to
-//! fill its memory again says something else of it, the device has signed the proof, and the chain gets it
+//! learn from it any more, the verdict itself. Where a segment, a block or an entry is wrong, or a device that had
+//! to do its work again signs something else, the device has signed the proof, and the chain gets it
 //! at once.
 //!
 //! Renewals of attestations, which the chain takes unverified, are verified here by the chain's own

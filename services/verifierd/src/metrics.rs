@@ -10,7 +10,7 @@ use std::time::Duration;
 
 type Label = (&'static str, &'static str);
 
-const KINDS: [WorkKind; 3] = [WorkKind::Cpu, WorkKind::Memory, WorkKind::Network];
+const KINDS: [WorkKind; 4] = [WorkKind::Cpu, WorkKind::Memory, WorkKind::Network, WorkKind::Gemm];
 
 const FAILURES: [ChallengeFailure; 6] = [
 	ChallengeFailure::NoAnswer,
@@ -245,6 +245,7 @@ fn of_kind(kind: WorkKind) -> Label {
 		WorkKind::Cpu => "cpu",
 		WorkKind::Memory => "memory",
 		WorkKind::Network => "network",
+		WorkKind::Gemm => "gemm",
 	};
 	("kind", name)
 }

@@ -1,7 +1,8 @@
 //! Judging one round.
 //!
 //! Whatever the kind of work, the device is told what to do, and its commitment, under one root, stops
-//! the clock. What it has to show after that is of the kind: see [`lanes`], [`memory`] and [`network`].
+//! the clock. What it has to show after that is of the kind: see [`lanes`], [`memory`], [`network`] and
+//! [`gemm`].
 //!
 //! A round waits for its device without taking anything from others. Only what a device opens takes one
 //! of `max_concurrent` places, until it is checked, and a device that is slow to send it has to give the
@@ -13,9 +14,14 @@
 //! is not assigned to the round fails: who seals nothing is fined, and a device must not bring that about.
 
 mod asking;
+mod gemm;
+mod held;
 mod lanes;
 mod memory;
 mod network;
+mod openings;
+
+pub(crate) use openings::decoded;
 
 use crate::{
 	chain::ChainView,
@@ -24,7 +30,7 @@ use crate::{
 	metrics::Metrics,
 	service::{timed, CHAIN_TIMEOUT},
 };
-use armature_p2p::{messages::MAX_DEPTH, Handle, Sessions};
+use armature_p2p::{Handle, Sessions};
 use armature_primitives::{
 	challenge::{
 		ChallengeCommit, ChallengeFailure, ChallengeTask, Measured, Verdict, Work, WorkKind,
@@ -39,7 +45,6 @@ use armature_verifier::challenge::{
 	task_hash, ChallengeError,
 };
 use asking::pause;
-use codec::{Decode, DecodeLimit};
 use rand::RngCore;
 use std::{
 	sync::{Arc, Mutex},
@@ -147,20 +152,6 @@ impl Halt {
 			},
 			Self::Unjudged(reason) => Err(reason),
 		}
-	}
-}
-
-/// What is not right about openings.
-#[derive(Debug)]
-struct Fault<Opening> {
-	reason: ChallengeFailure,
-	/// What is wrong, where that can be proved.
-	wrong: Option<Opening>,
-}
-
-impl<Opening> From<ChallengeFailure> for Fault<Opening> {
-	fn from(reason: ChallengeFailure) -> Self {
-		Self { reason, wrong: None }
 	}
 }
 
@@ -298,6 +289,7 @@ impl Judge {
 			Work::Network(network) => {
 				self.examine_network(task, &network, clock, key, signed, millis).await
 			},
+			Work::Gemm(_) => self.examine_gemm(task, clock, key, signed, millis).await,
 		}
 	}
 
@@ -349,13 +341,6 @@ fn check_commit(task: &ChallengeTask, commit: &ChallengeCommit) -> Result<(), Ch
 		return Err(ChallengeFailure::BadOpening);
 	}
 	check_power(&commit.power)
-}
-
-/// Openings as they are sent.
-pub(crate) fn decoded<Opening: Decode>(openings: &[u8]) -> Result<Vec<Opening>, ChallengeFailure> {
-	let mut input = openings;
-	Vec::<Opening>::decode_all_with_depth_limit(MAX_DEPTH, &mut input)
-		.map_err(|_| ChallengeFailure::Malformed)
 }
 
 /// A verdict with the salt that it is sealed with.

@@ -6,6 +6,7 @@ mod disputes;
 mod evidence;
 mod fairness;
 mod frauds;
+mod gemm;
 mod journal;
 mod lost;
 mod memory;
@@ -30,7 +31,7 @@ use armature_p2p::{
 use armature_primitives::{
 	challenge::{
 		Assignment, AssignmentPhase, ChallengeCommit, ChallengeFailure, ChallengeTask,
-		CpuChallenge, Measured, MemoryChallenge, NetworkChallenge, Verdict, Work,
+		CpuChallenge, GemmChallenge, Measured, MemoryChallenge, NetworkChallenge, Verdict, Work,
 	},
 	ed25519::{Public, Signature},
 	lease::RunReport,
@@ -62,6 +63,8 @@ pub(crate) const GENESIS: H256 = H256([0xa1; 32]);
 pub(crate) const ACCOUNT: AccountId32 = AccountId32([0xac; 32]);
 /// Reads of a lane in a round of memory.
 pub(crate) const READS: u64 = 32;
+/// Entries of a round of products: more than one request asks for, and all of them are looked at.
+pub(crate) const ENTRIES: u32 = 100;
 
 pub(crate) const POWER: PowerReading = PowerReading {
 	idle: MilliWatts(10_000),
@@ -87,6 +90,7 @@ pub(crate) fn test_config(dir: &Path) -> Config {
 	config.network.registration_millis = 0;
 	config.challenges.poll_millis = 20;
 	config.challenges.samples = 10;
+	config.challenges.gemm_samples = ENTRIES;
 	config.challenges.posting_margin_millis = 100;
 	config.challenges.min_window_millis = 0;
 	config.challenges.repost_millis = 90;

@@ -15,6 +15,7 @@ use armature_sdk::{
 			armature_verifier::challenge::{
 				fill::{FillOpening as BlockArg, OpenedBlock as OpenedArg},
 				fraud::{FraudProof as ProofArg, SignedCommit as SignedArg},
+				gemm::{EntryOpening as EntryArg, OpenedRow as RowArg},
 				opening::SegmentOpening as OpeningArg,
 			},
 			bounded_collections::bounded_vec::BoundedVec,
@@ -28,6 +29,7 @@ use armature_sdk::{
 use armature_verifier::challenge::{
 	fill::{FillOpening, OpenedBlock},
 	fraud::{FraudProof, SignedCommit},
+	gemm::{EntryOpening, OpenedRow},
 	SegmentOpening,
 };
 use async_trait::async_trait;
@@ -76,6 +78,9 @@ fn proof_arg(proof: &FraudProof) -> ProofArg {
 		FraudProof::Block { signed, opening } => {
 			ProofArg::Block { signed: signed_arg(signed), opening: Box::new(block_arg(opening)) }
 		},
+		FraudProof::Entry { signed, opening } => {
+			ProofArg::Entry { signed: signed_arg(signed), opening: Box::new(entry_arg(opening)) }
+		},
 	}
 }
 
@@ -109,6 +114,28 @@ fn block_arg(opening: &FillOpening) -> BlockArg {
 fn opened_arg(opened: &OpenedBlock) -> OpenedArg {
 	let OpenedBlock { bytes, path } = opened;
 	OpenedArg { bytes: *bytes, path: BoundedVec(path.to_vec()) }
+}
+
+fn entry_arg(opening: &EntryOpening) -> EntryArg {
+	let EntryOpening { step, row, column, last, other, result } = opening;
+	EntryArg {
+		step: *step,
+		row: *row,
+		column: *column,
+		last: last.as_ref().map(row_arg),
+		other: other.as_ref().map(row_arg),
+		result: row_arg(result),
+	}
+}
+
+fn row_arg(opened: &OpenedRow) -> RowArg {
+	let OpenedRow { row, path, state_root, state_path } = opened;
+	RowArg {
+		row: BoundedVec(row.to_vec()),
+		path: BoundedVec(path.to_vec()),
+		state_root: *state_root,
+		state_path: BoundedVec(state_path.to_vec()),
+	}
 }
 
 #[async_trait]

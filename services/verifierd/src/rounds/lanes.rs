@@ -1,14 +1,13 @@
 //! Lanes: segments are drawn after the commitment, opened, and run again.
 //!
-//! A device that was restarted in between has lost them, and computes them again. What it computes is in
-//! the task, so the root has to be the same, the segments are those that were drawn once, and only the
-//! first commitment is timed.
+//! A device that was restarted in between has lost them, and computes them again: see [`super::held`].
 
 use super::{
-	asking::{pause, RETRY_PAUSE},
-	decoded, randomness, Fault, Finding, Halt, Judge, Place, RoundClock, Unjudged,
+	held::Held,
+	openings::{decoded, Fault},
+	randomness, Finding, Judge, RoundClock, Unjudged,
 };
-use armature_p2p::{ControlRequest, Refusal};
+use armature_p2p::ControlRequest;
 use armature_primitives::{
 	challenge::{ChallengeFailure, ChallengeTask, Measured, WorkKind},
 	ed25519::Public,
@@ -33,8 +32,15 @@ impl Judge {
 	) -> Result<Finding, Unjudged> {
 		// Drawn only now: the device could not know it when it committed.
 		let wanted = sample(randomness()?, task, self.config.samples).map_err(Unjudged::BadTask)?;
-		let opened = self.opened_segments(task, clock, key, signed, &wanted).await;
-		let (openings, _place) = match opened {
+		let open = ControlRequest::OpenSegments {
+			round: task.round,
+			task: task_hash(task),
+			segments: wanted.clone(),
+		};
+		// As often as the round has time for.
+		let mut held = Held { judge: self, task, clock, key, signed, losses_left: u32::MAX };
+		let place = self.place(clock).await?;
+		let (openings, _place) = match held.opened(place, open).await {
 			Ok(opened) => opened,
 			Err(halt) => return halt.settled(),
 		};
@@ -52,38 +58,6 @@ impl Judge {
 			},
 		};
 		Ok(Finding { result, proof, openings })
-	}
-
-	/// The encoded openings of the `wanted` segments, with the place that they take.
-	async fn opened_segments(
-		&self,
-		task: &ChallengeTask,
-		clock: RoundClock,
-		key: &Public,
-		signed: &SignedCommit,
-		wanted: &[(u16, u32)],
-	) -> Result<(Vec<u8>, Place<'_>), Halt> {
-		let gone = [Refusal::NotFound];
-		loop {
-			let place = self.place(clock).await?;
-			let open = ControlRequest::OpenSegments {
-				round: task.round,
-				task: task_hash(task),
-				segments: wanted.to_vec(),
-			};
-			match self.open(task, open, place.until, &gone).await {
-				Ok(Some(openings)) => return Ok((openings, place)),
-				Ok(None) => {
-					drop(place);
-					self.commit_again(task, clock, key, signed).await?;
-					// A device that says both at once would be asked without a rest.
-					pause(clock.ends, RETRY_PAUSE).await;
-				},
-				// Others come first for now.
-				Err(ChallengeFailure::NoAnswer) if !clock.left().is_zero() => {},
-				Err(reason) => return Err(reason.into()),
-			}
-		}
 	}
 }
 

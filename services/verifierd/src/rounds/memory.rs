@@ -15,7 +15,7 @@
 mod opening;
 mod walking;
 
-use super::{Fault, Finding, Halt, Judge, Place, RoundClock, Unjudged};
+use super::{held::Held, openings::Fault, Finding, Halt, Judge, Place, RoundClock, Unjudged};
 use armature_primitives::{
 	challenge::{ChallengeFailure, ChallengeTask, Measured, WorkKind},
 	ed25519::Public,
@@ -45,17 +45,9 @@ struct Shown<'a> {
 
 /// How far looking at the memory of one round has come.
 struct Inspection<'a> {
-	judge: &'a Judge,
-	task: &'a ChallengeTask,
-	clock: RoundClock,
-	/// The device's.
-	key: &'a Public,
-	/// What it committed to first.
-	signed: &'a SignedCommit,
+	held: Held<'a>,
 	/// Walks that it was asked for.
 	walks: u32,
-	/// Fills after the first one.
-	refills: u32,
 	/// A turn was lost while this verifier had no place for it, and the device has had no whole one since.
 	let_go: bool,
 }
@@ -74,13 +66,8 @@ impl Judge {
 		// Drawn only now: the device could not know them when it committed.
 		let positions = wanted_blocks(task, signed.commit.root, self.config.memory_samples)?;
 		let mut inspection = Inspection {
-			judge: self,
-			task,
-			clock,
-			key,
-			signed,
+			held: Held { judge: self, task, clock, key, signed, losses_left: MAX_REFILLS },
 			walks: 0,
-			refills: 0,
 			let_go: false,
 		};
 		let shown = match inspection.shown(&positions).await {
@@ -111,17 +98,6 @@ impl<'a> Inspection<'a> {
 		let (walked, place) = self.walked().await?;
 		let (blocks, place) = self.opened_blocks(place, &walked.walk.fill, positions).await?;
 		Ok(Shown { walked, blocks, place })
-	}
-
-	/// Has the device fill its memory again, which it lost, and sign the same root.
-	async fn refill(&mut self) -> Result<(), Halt> {
-		let (round, device) = (self.task.round.0, self.task.device.0);
-		if self.refills >= MAX_REFILLS {
-			tracing::warn!(round, device, "device does not keep what it fills");
-			return Err(ChallengeFailure::NoAnswer.into());
-		}
-		self.refills = self.refills.saturating_add(1);
-		self.judge.commit_again(self.task, self.clock, self.key, self.signed).await
 	}
 
 	/// Holds against this verifier what it let go.

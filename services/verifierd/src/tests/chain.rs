@@ -53,6 +53,12 @@ impl MemoryChain {
 		self.open_work(round, device, millis, Work::Memory(memory))
 	}
 
+	/// Opens a round of products, with [`ENTRIES`] entries.
+	pub(crate) fn open_gemm_round(&self, round: u64, device: u32, millis: u64) -> ChallengeTask {
+		let gemm = GemmChallenge { side: 5, states: 4 };
+		self.open_work(round, device, millis, Work::Gemm(gemm))
+	}
+
 	pub(crate) fn open_work(
 		&self,
 		round: u64,

@@ -1,12 +1,14 @@
 //! A device that follows a script.
 
 mod filled;
+mod multiplied;
 
 use super::*;
 use armature_p2p::{messages::echo_payload, Reply};
 use armature_primitives::challenge::Echo;
 use armature_verifier::challenge::network::{chunk, commit_root, receipt, Direction};
 use filled::{Filled, Walked};
+use multiplied::Multiplied;
 
 /// What a device does with challenges.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,7 +16,7 @@ pub(crate) enum Script {
 	Honest,
 	/// Takes its time before it commits.
 	Slow(Duration),
-	/// Makes up the second half of every lane.
+	/// Makes up the second half of every lane, and one entry of the last state.
 	Skips,
 	/// Commits to one computation and opens another.
 	OpensOthers,
@@ -28,8 +30,8 @@ pub(crate) enum Script {
 	NeverOpens,
 	/// Opens segments of lanes when it is told to.
 	OpensWhenTold,
-	/// Gives no answer the first time that it is asked for blocks.
-	MissesBlocks,
+	/// Gives no answer the first time that it is asked for blocks or entries.
+	MissesOpenings,
 	/// Signs the commitment with another key.
 	ForgesSignature,
 	/// Signs a commitment to another task.
@@ -61,10 +63,12 @@ pub(crate) enum Script {
 	LosesMemoryLate(u32),
 	/// Has lost its memory at its first turn, and fills it with something else.
 	FillsOtherwise,
-	/// Has lost its lanes the first times that they are to be opened. Takes [`REFILL`] to compute them
-	/// again.
-	LosesLanes(u32),
-	/// Has lost its lanes when they are first to be opened, and computes something else.
+	/// Has lost its lanes or states the first times that they are to be opened. Takes [`REFILL`] to compute
+	/// them again.
+	LosesWork(u32),
+	/// Has lost its states when the rest of what is drawn of them is to be opened.
+	LosesRest,
+	/// Has lost its lanes or states when they are first to be opened, and computes something else.
 	ComputesOtherwise,
 	/// Gives so many turns, refuses their walks, and gives no answer after that.
 	Fades(u32),
@@ -92,7 +96,7 @@ pub(crate) enum Script {
 	TakesOther,
 }
 
-/// What [`Script::LosesMemory`] and [`Script::LosesLanes`] take to do their work again.
+/// What [`Script::LosesMemory`] and [`Script::LosesWork`] take to do their work again.
 pub(crate) const REFILL: Duration = Duration::from_secs(2);
 
 /// What a device was asked for so far.
@@ -105,6 +109,7 @@ pub(crate) struct Asked {
 	echoes: AtomicU32,
 	segments: Mutex<Vec<Vec<(u16, u32)>>>,
 	blocks: Mutex<Vec<Vec<u32>>>,
+	entries: Mutex<Vec<Vec<(u32, u32, u32)>>>,
 }
 
 pub(crate) struct Device {
@@ -141,6 +146,7 @@ impl Device {
 			asked: asked.clone(),
 			lanes: HashMap::new(),
 			memory: HashMap::new(),
+			states: HashMap::new(),
 		};
 		tokio::spawn(act(actor, inbound));
 		Self { id, handle, told, asked }
@@ -161,7 +167,7 @@ impl Device {
 		self.asked.walks.load(Ordering::SeqCst)
 	}
 
-	/// Requests to open segments, of lanes or of a walk.
+	/// Requests to open segments, of lanes or of a walk, or entries.
 	pub(crate) fn openings(&self) -> u32 {
 		self.asked.openings.load(Ordering::SeqCst)
 	}
@@ -174,6 +180,11 @@ impl Device {
 	/// The positions of each request to open blocks.
 	pub(crate) fn blocks(&self) -> Vec<Vec<u32>> {
 		self.asked.blocks.lock().unwrap().clone()
+	}
+
+	/// The entries of each request to open some.
+	pub(crate) fn entries(&self) -> Vec<Vec<(u32, u32, u32)>> {
+		self.asked.entries.lock().unwrap().clone()
 	}
 
 	pub(crate) async fn dial(&self, verifier: &Verifier) -> PeerId {
@@ -222,6 +233,7 @@ struct Actor {
 	lanes: HashMap<H256, Transcript>,
 	/// With the last walk over it.
 	memory: HashMap<H256, (Filled, Option<Walked>)>,
+	states: HashMap<H256, Multiplied>,
 }
 
 /// Counts once more, and returns how often that was before.
@@ -252,6 +264,7 @@ impl Actor {
 				self.opened(segments.into_iter().map(open).collect())
 			},
 			ControlRequest::OpenBlocks { task, positions } => self.open_blocks(task, positions),
+			ControlRequest::OpenEntries { task, entries } => self.open_entries(task, entries),
 			ControlRequest::Echo { task, nonce } => self.echo(task, nonce).await,
 			ControlRequest::Fetch { task, key, number, len } => match self.script {
 				Script::SendsNothing => None,
@@ -282,7 +295,7 @@ impl Actor {
 		self.asked.segments.lock().unwrap().push(segments.clone());
 		match self.script {
 			Script::OpensWhenTold => self.told.notified().await,
-			Script::LosesLanes(times) if count < times => return self.lost(task),
+			Script::LosesWork(times) if count < times => return self.lost(task),
 			Script::ComputesOtherwise if count == 0 => return self.lost(task),
 			_ => {},
 		}
@@ -326,7 +339,7 @@ impl Actor {
 			blocks.len()
 		};
 		match self.script {
-			Script::MissesBlocks if count == 1 => return None,
+			Script::MissesOpenings if count == 1 => return None,
 			Script::LosesMemoryLate(times) if count <= usize::try_from(times).unwrap() => {
 				return self.lost(task)
 			},
@@ -336,10 +349,30 @@ impl Actor {
 		self.opened(positions.into_iter().map(|at| filled.open(at)).collect())
 	}
 
-	/// The memory of a round, or its lanes, are gone.
+	fn open_entries(
+		&mut self,
+		task: H256,
+		entries: Vec<(u32, u32, u32)>,
+	) -> Option<ControlResponse> {
+		let count = counted(&self.asked.openings);
+		self.asked.entries.lock().unwrap().push(entries.clone());
+		match self.script {
+			Script::MissesOpenings if count == 0 => return None,
+			Script::LosesWork(times) if count < times => return self.lost(task),
+			Script::LosesRest if count == 1 => return self.lost(task),
+			Script::ComputesOtherwise if count == 0 => return self.lost(task),
+			_ => {},
+		}
+		let multiplied = self.states.get_mut(&task).unwrap();
+		let openings = entries.into_iter().map(|entry| multiplied.open(entry)).collect();
+		self.opened(openings)
+	}
+
+	/// The memory of a round, its lanes or its states are gone.
 	fn lost(&mut self, task: H256) -> Option<ControlResponse> {
 		self.memory.remove(&task);
 		self.lanes.remove(&task);
+		self.states.remove(&task);
 		refused(Refusal::NotFound)
 	}
 
@@ -350,7 +383,7 @@ impl Actor {
 			Script::BusyAtFirst(times) if count < times => return refused(Refusal::Busy),
 			Script::Confused => return Some(ControlResponse::Accepted),
 			Script::Slow(time) => tokio::time::sleep(time).await,
-			Script::LosesMemory(_) | Script::LosesLanes(_) if count > 0 => {
+			Script::LosesMemory(_) | Script::LosesWork(_) if count > 0 => {
 				tokio::time::sleep(REFILL).await
 			},
 			Script::DeniesRound(round) if task.round == RoundId(round) => {
@@ -363,6 +396,7 @@ impl Actor {
 			Work::Memory(_) => self.fill(task, count > 0),
 			Work::Network(_) if self.script == Script::OpensOthers => H256::zero(),
 			Work::Network(_) => commit_root(&task),
+			Work::Gemm(_) => self.multiply(task, count > 0),
 		};
 		let mut power = POWER;
 		let mut answered = task;
@@ -406,6 +440,21 @@ impl Actor {
 			_ => filled,
 		};
 		self.memory.insert(task_hash(&task), (kept, None));
+		root
+	}
+
+	/// The root of all states.
+	fn multiply(&mut self, task: ChallengeTask, is_again: bool) -> H256 {
+		let multiplied = match self.script {
+			Script::ComputesOtherwise if is_again => Multiplied::new(&elsewhere(task), false),
+			script => Multiplied::new(&task, script == Script::Skips),
+		};
+		let root = multiplied.root();
+		let kept = match self.script {
+			Script::OpensOthers => Multiplied::new(&elsewhere(task), false),
+			_ => multiplied,
+		};
+		self.states.insert(task_hash(&task), kept);
 		root
 	}
 

@@ -19,7 +19,7 @@ async fn judged(millis: u64, script: Script) -> (Verdict, Device) {
 async fn lanes_that_are_gone_should_be_computed_again_and_timed_once() {
 	for times in [1, 2] {
 		let begun = std::time::Instant::now();
-		let (verdict, device) = judged(60_000, Script::LosesLanes(times)).await;
+		let (verdict, device) = judged(60_000, Script::LosesWork(times)).await;
 		let took = u32::try_from(begun.elapsed().as_millis()).unwrap();
 		let again = times * u32::try_from(REFILL.as_millis()).unwrap();
 		assert!(elapsed_of(&verdict) + again <= took, "{verdict:?} of {took}");
@@ -29,7 +29,7 @@ async fn lanes_that_are_gone_should_be_computed_again_and_timed_once() {
 
 #[tokio::test]
 async fn same_segments_should_be_asked_for_after_lanes_were_lost() {
-	let (verdict, device) = judged(60_000, Script::LosesLanes(1)).await;
+	let (verdict, device) = judged(60_000, Script::LosesWork(1)).await;
 	assert!(matches!(verdict, Verdict::Passed { .. }), "{verdict:?}");
 	let segments = device.segments();
 	let [first, second] = segments.as_slice() else { panic!("{segments:?}") };
@@ -38,7 +38,7 @@ async fn same_segments_should_be_asked_for_after_lanes_were_lost() {
 
 #[tokio::test]
 async fn device_should_fail_when_it_loses_its_lanes_to_the_end() {
-	let (verdict, device) = judged(7_000, Script::LosesLanes(u32::MAX)).await;
+	let (verdict, device) = judged(7_000, Script::LosesWork(u32::MAX)).await;
 	assert_eq!(verdict, failed(ChallengeFailure::NoAnswer));
 	assert!(device.started() > 2, "{}", device.started());
 }

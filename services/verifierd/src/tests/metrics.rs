@@ -52,6 +52,8 @@ async fn work_should_be_counted_by_kind_and_outcome() {
 		r#"armature_verifier_round_seconds_count{kind="memory"} 0"#,
 		r#"armature_verifier_posts_total{step="dispute",outcome="unavailable"} 0"#,
 		r#"armature_verifier_rounds_judged_total{kind="network",verdict="passed"} 0"#,
+		r#"armature_verifier_rounds_judged_total{kind="gemm",verdict="wrong-result"} 0"#,
+		r#"armature_verifier_opening_bytes_total{kind="gemm"} 0"#,
 		r#"armature_verifier_moved_bytes_total{direction="down"} 0"#,
 		"armature_verifier_unjudged_total 0",
 		"armature_verifier_devices_connected 0",
@@ -66,6 +68,8 @@ async fn work_should_be_counted_by_kind_and_outcome() {
 	chain.open_memory_round(2, 2, 60_000);
 	chain.verdict(1).await;
 	chain.verdict(2).await;
+	chain.open_gemm_round(5, 1, 60_000);
+	chain.verdict(5).await;
 	chain.open_round(3, 3, 60_000);
 	chain.open_work(4, 1, 60_000, Work::Cpu(NO_WORK));
 	let something = [
@@ -75,6 +79,10 @@ async fn work_should_be_counted_by_kind_and_outcome() {
 		r#"armature_verifier_rounds_judged_total{kind="memory",verdict="wrong-result"} 1"#,
 		r#"armature_verifier_round_seconds_count{kind="cpu"} 1"#,
 		r#"armature_verifier_checks_seconds_count{kind="memory"} 1"#,
+		r#"armature_verifier_rounds_judged_total{kind="gemm",verdict="passed"} 1"#,
+		r#"armature_verifier_round_seconds_count{kind="gemm"} 1"#,
+		// Its entries come in two parts.
+		r#"armature_verifier_checks_seconds_count{kind="gemm"} 2"#,
 		r#"armature_verifier_posts_total{step="fraud",outcome="ok"} 1"#,
 		"armature_verifier_unjudged_total 1",
 		"armature_verifier_devices_connected 3",
@@ -84,6 +92,7 @@ async fn work_should_be_counted_by_kind_and_outcome() {
 	for zero in [
 		r#"armature_verifier_opening_bytes_total{kind="cpu"} 0"#,
 		r#"armature_verifier_opening_bytes_total{kind="memory"} 0"#,
+		r#"armature_verifier_opening_bytes_total{kind="gemm"} 0"#,
 		r#"armature_verifier_posts_total{step="seal",outcome="ok"} 0"#,
 		r#"armature_verifier_posts_total{step="reveal",outcome="ok"} 0"#,
 	] {

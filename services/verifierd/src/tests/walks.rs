@@ -138,7 +138,7 @@ async fn same_blocks_should_be_asked_for_when_others_came_first() {
 	let dir = tempfile::tempdir().unwrap();
 	let chain = Arc::new(MemoryChain::default());
 	let verifier = cramped(dir.path(), &chain, 5_000).await;
-	let device = Device::connect(1, Script::MissesBlocks, &verifier).await;
+	let device = Device::connect(1, Script::MissesOpenings, &verifier).await;
 	chain.open_memory_round(5, 1, 60_000);
 	figures(&chain.verdict(5).await);
 	verifier.stop().await;

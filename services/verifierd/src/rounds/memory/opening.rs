@@ -1,15 +1,15 @@
 //! What is looked at, and whether it is right.
 
 use super::Inspection;
-use crate::rounds::{decoded, randomness, Fault, Halt, Place, Unjudged};
+use crate::rounds::{
+	openings::{check_each, Fault},
+	randomness, Halt, Place, Unjudged,
+};
 use armature_p2p::{
 	messages::{MAX_BLOCKS, MAX_WALK_SEGMENTS},
-	ControlRequest, Refusal,
+	ControlRequest,
 };
-use armature_primitives::{
-	challenge::{ChallengeFailure, ChallengeTask},
-	RoundId, H256,
-};
+use armature_primitives::{challenge::ChallengeTask, RoundId, H256};
 use armature_verifier::challenge::{
 	fill::{FillOpening, FillSize},
 	memory::{check_walk, sample_memory, Walk, WalkOpening, WalkSize},
@@ -24,33 +24,14 @@ impl<'a> Inspection<'a> {
 	/// The openings of the blocks at `positions`, with the place that they take.
 	pub(super) async fn opened_blocks(
 		&mut self,
-		mut place: Place<'a>,
+		place: Place<'a>,
 		fill: &FillSize,
 		positions: &[u32],
 	) -> Result<(Vec<FillOpening>, Place<'a>), Halt> {
-		let judge = self.judge;
-		let task = task_hash(self.task);
-		let mut all = Vec::with_capacity(positions.len());
-		for wanted in positions.chunks(MAX_BLOCKS) {
-			let open = ControlRequest::OpenBlocks { task, positions: wanted.to_vec() };
-			let gone = [Refusal::NotFound];
-			let encoded = loop {
-				match judge.open(self.task, open.clone(), place.until, &gone).await {
-					Ok(Some(encoded)) => break encoded,
-					Ok(None) => {
-						drop(place);
-						self.refill().await?;
-					},
-					// Others come first for now.
-					Err(ChallengeFailure::NoAnswer) if !self.clock.left().is_zero() => drop(place),
-					Err(reason) => return Err(reason.into()),
-				}
-				place = judge.place(self.clock).await?;
-			};
-			let position = |opening: &FillOpening| fill.position(opening.lane, opening.at);
-			all.extend(exactly(decoded(&encoded)?, wanted, position)?);
-		}
-		Ok((all, place))
+		let task = task_hash(self.held.task);
+		let open = |positions| ControlRequest::OpenBlocks { task, positions };
+		let position = |opening: &FillOpening| fill.position(opening.lane, opening.at);
+		self.held.all_opened(place, positions, MAX_BLOCKS, open, position).await
 	}
 }
 
@@ -84,50 +65,14 @@ pub(super) fn segments_of(size: &WalkSize, samples: u32) -> u32 {
 	samples.min(most).min(fitting)
 }
 
-/// The openings, where they are those that are `wanted`, in this order.
-pub(super) fn exactly<Opening, At: PartialEq>(
-	openings: Vec<Opening>,
-	wanted: &[At],
-	at: impl Fn(&Opening) -> Option<At>,
-) -> Result<Vec<Opening>, ChallengeFailure> {
-	let mut pairs = openings.iter().zip(wanted);
-	if openings.len() == wanted.len()
-		&& pairs.all(|(opening, wanted)| at(opening).as_ref() == Some(wanted))
-	{
-		Ok(openings)
-	} else {
-		Err(ChallengeFailure::Malformed)
-	}
-}
-
-/// Checks blocks and segments. A wrong block is checked a second time before anybody is accused: the
-/// first result may be this machine's fault. A wrong segment can be proved to nobody, for walks are not
-/// signed.
+/// Checks blocks and segments. A wrong segment can be proved to nobody, for walks are not signed.
 pub(super) fn look(
 	round: RoundId,
 	walk: &Walk,
 	blocks: Vec<FillOpening>,
 	segments: &[WalkOpening],
 ) -> Result<(), Fault<FillOpening>> {
-	for opening in blocks {
-		let mut found = walk.check_fill(&opening);
-		if found == Err(ChallengeFailure::WrongResult) {
-			found = walk.check_fill(&opening);
-			if found.is_ok() {
-				tracing::error!(
-					round = round.0,
-					"this machine filled a block in two ways; check its memory and processor"
-				);
-			}
-		}
-		match found {
-			Ok(()) => {},
-			Err(reason @ ChallengeFailure::WrongResult) => {
-				return Err(Fault { reason, wrong: Some(opening) })
-			},
-			Err(reason) => return Err(reason.into()),
-		}
-	}
+	check_each(round, blocks, |opening| walk.check_fill(opening))?;
 	for opening in segments {
 		check_walk(walk, opening)?;
 	}

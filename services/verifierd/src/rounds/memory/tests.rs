@@ -1,8 +1,4 @@
-use super::{
-	opening::{exactly, segments_of},
-	walking::micros,
-	*,
-};
+use super::{opening::segments_of, walking::micros, *};
 use armature_p2p::messages::{MAX_BLOCKS, MAX_OPENINGS_LEN, MAX_WALK_SEGMENTS};
 use armature_verifier::challenge::{
 	fill::OpenedBlock,
@@ -50,13 +46,4 @@ fn no_time_should_count_as_the_least() {
 	assert_eq!(micros(Duration::from_nanos(999)), 1);
 	assert_eq!(micros(Duration::from_micros(2)), 2);
 	assert_eq!(micros(Duration::MAX), u64::MAX);
-}
-
-#[test]
-fn openings_should_be_those_that_are_wanted_in_their_order() {
-	let of = |openings: &[u32]| exactly(openings.to_vec(), &[2, 4], |at| (*at < 9).then_some(*at));
-	assert_eq!(of(&[2, 4]), Ok(vec![2, 4]));
-	for wrong in [&[][..], &[2], &[4, 2], &[2, 3], &[2, 9], &[2, 4, 4]] {
-		assert_eq!(of(wrong), Err(ChallengeFailure::Malformed), "{wrong:?}");
-	}
 }

@@ -5,13 +5,11 @@
 //! walk begins; where none is free in time, the turn is let go, and the next one is asked for with a
 //! place at hand.
 
-use super::{
-	opening::{exactly, wanted_segments},
-	Inspection, MAX_WALKS,
-};
+use super::{opening::wanted_segments, Inspection, MAX_WALKS};
 use crate::rounds::{
 	asking::{pause, RETRY_PAUSE},
-	decoded, randomness, Halt, Place, Unjudged,
+	openings::{decoded, exactly},
+	randomness, Halt, Place, Unjudged,
 };
 use armature_p2p::{ControlRequest, ControlResponse, P2pError, Refusal};
 use armature_primitives::challenge::ChallengeFailure;
@@ -70,15 +68,15 @@ impl<'a> Inspection<'a> {
 				return Ok((walked, turn.place));
 			}
 			drop(turn);
-			tracing::debug!(round = self.task.round.0, "another walk is needed");
-			pause(self.clock.ends, RETRY_PAUSE).await;
+			tracing::debug!(round = self.held.task.round.0, "another walk is needed");
+			pause(self.held.clock.ends, RETRY_PAUSE).await;
 		}
 		Err(ChallengeFailure::NoAnswer.into())
 	}
 
 	/// Waits for a turn, and for a place in it. `None` where both have to be waited for again.
 	async fn turn(&mut self) -> Result<Option<Turn<'a>>, Halt> {
-		let (judge, clock) = (self.judge, self.clock);
+		let (judge, clock) = (self.held.judge, self.held.clock);
 		let kept = if self.let_go { Some(judge.place(clock).await?) } else { None };
 		let until = kept.as_ref().map_or(clock.ends, |place| place.until);
 		match self.reserve(until).await? {
@@ -86,7 +84,7 @@ impl<'a> Inspection<'a> {
 			Reserved::NotYet => return Ok(None),
 			Reserved::Gone => {
 				drop(kept);
-				self.refill().await?;
+				self.held.again().await?;
 				return Ok(None);
 			},
 		}
@@ -97,7 +95,7 @@ impl<'a> Inspection<'a> {
 			None => judge.place_by(clock.ends.min(since + PLACE_PATIENCE), clock).await?,
 		};
 		if found.is_none() {
-			let round = self.task.round.0;
+			let round = self.held.task.round.0;
 			tracing::warn!(round, "no place for openings: a turn to walk is let go");
 			self.let_go = true;
 		}
@@ -108,14 +106,16 @@ impl<'a> Inspection<'a> {
 
 	/// Waits for a turn.
 	async fn reserve(&self, until: Instant) -> Result<Reserved, Halt> {
-		let reserve = ControlRequest::ReserveWalk { task: task_hash(self.task) };
+		let reserve = ControlRequest::ReserveWalk { task: task_hash(self.held.task) };
 		let gone = [Refusal::NotFound];
-		match self.judge.ask(self.task.device, reserve, until, &gone).await {
+		match self.held.judge.ask(self.held.task.device, reserve, until, &gone).await {
 			Ok(ControlResponse::Accepted) => Ok(Reserved::Turn),
 			Ok(ControlResponse::Refused { .. }) => Ok(Reserved::Gone),
 			Ok(_) => Err(ChallengeFailure::Malformed.into()),
 			Err(no_reply) => match no_reply.reason() {
-				ChallengeFailure::NoAnswer if !self.clock.left().is_zero() => Ok(Reserved::NotYet),
+				ChallengeFailure::NoAnswer if !self.held.clock.left().is_zero() => {
+					Ok(Reserved::NotYet)
+				},
 				reason => Err(reason.into()),
 			},
 		}
@@ -125,20 +125,20 @@ impl<'a> Inspection<'a> {
 	async fn walk(&mut self, turn: &Turn<'_>) -> Result<Option<Walked>, Halt> {
 		let Some((walk, read_nanos)) = self.timed_walk(turn).await? else { return Ok(None) };
 		// Drawn only now: the device could not know them when it walked.
-		let wanted = wanted_segments(&walk, self.judge.config.memory_samples)?;
+		let wanted = wanted_segments(&walk, self.held.judge.config.memory_samples)?;
 		let segments = self.opened_segments(&walk, wanted, turn.place.until).await?;
 		Ok(segments.map(|segments| Walked { walk, read_nanos, segments }))
 	}
 
 	/// Asks for one walk, once, and times it: nanoseconds of a read.
 	async fn timed_walk(&mut self, turn: &Turn<'_>) -> Result<Option<(Walk, u32)>, Halt> {
-		let device = self.task.device;
-		let Some(peer) = self.judge.peer_of(device) else { return Ok(None) };
+		let device = self.held.task.device;
+		let Some(peer) = self.held.judge.peer_of(device) else { return Ok(None) };
 		let key = randomness()?;
-		let request = ControlRequest::Walk { task: task_hash(self.task), key };
+		let request = ControlRequest::Walk { task: task_hash(self.held.task), key };
 		let sent = Instant::now();
 		let left = turn.place.until.saturating_duration_since(sent);
-		let answer = self.judge.handle.control(peer, request, left).await;
+		let answer = self.held.judge.handle.control(peer, request, left).await;
 		let took = sent.elapsed();
 		let ends = match answer {
 			Ok(ControlResponse::Walked { ends }) => ends,
@@ -154,7 +154,7 @@ impl<'a> Inspection<'a> {
 				return Ok(None);
 			},
 		};
-		let walk = Walk::of_task(self.task, key, self.signed.commit.root, ends)
+		let walk = Walk::of_task(self.held.task, key, self.held.signed.commit.root, ends)
 			.ok_or(Unjudged::BadTask(ChallengeError::OtherKind))?;
 		let nanos = nanos_per_read(&walk.size, micros(took))
 			.ok_or(Unjudged::BadTask(ChallengeError::Size(SizeError::TooSmall)))?;
@@ -168,15 +168,17 @@ impl<'a> Inspection<'a> {
 		wanted: Vec<(u16, u32)>,
 		until: Instant,
 	) -> Result<Option<Vec<WalkOpening>>, ChallengeFailure> {
-		let (task, key) = (task_hash(self.task), walk.key);
+		let (task, key) = (task_hash(self.held.task), walk.key);
 		let open = ControlRequest::OpenWalk { task, key, segments: wanted.clone() };
 		// Another verifier walked since, or its turn has come.
 		let gone = [Refusal::NotFound, Refusal::NotAssigned];
-		let encoded = match self.judge.open(self.task, open, until, &gone).await {
+		let encoded = match self.held.judge.open(self.held.task, open, until, &gone).await {
 			Ok(Some(encoded)) => encoded,
 			Ok(None) => return Ok(None),
 			// Others come first for now.
-			Err(ChallengeFailure::NoAnswer) if !self.clock.left().is_zero() => return Ok(None),
+			Err(ChallengeFailure::NoAnswer) if !self.held.clock.left().is_zero() => {
+				return Ok(None)
+			},
 			Err(reason) => return Err(reason),
 		};
 		let at = |opening: &WalkOpening| Some((opening.lane, opening.segment));
