@@ -97,6 +97,26 @@ pub(crate) fn show_kbps(kbps: u32) -> String {
 	format!("{}.{:0>3} Mbit/s", kbps / 1_000, kbps % 1_000)
 }
 
+/// Operations, or those of a second, with the largest prefix that leaves at least one; rounded down.
+pub(crate) fn show_operations(operations: u64) -> String {
+	const PREFIXES: [(u64, &str); 6] = [
+		(1_000_000_000_000_000_000, "exa"),
+		(1_000_000_000_000_000, "peta"),
+		(1_000_000_000_000, "tera"),
+		(1_000_000_000, "giga"),
+		(1_000_000, "mega"),
+		(1_000, "kilo"),
+	];
+	let prefix = PREFIXES.into_iter().find(|(size, _)| operations >= *size);
+	prefix.map_or_else(
+		|| format!("{operations} operations"),
+		|(size, name)| {
+			let tenths = u128::from(operations).saturating_mul(10) / u128::from(size);
+			format!("{}.{} {name}-operations", tenths / 10, tenths % 10)
+		},
+	)
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -150,5 +170,22 @@ mod tests {
 		assert_eq!(shown, ["0.000 ms", "9.050 ms", "0.999 ms", "4294967.295 ms"]);
 		let shown = [1, 12_345, 250_000].map(show_kbps);
 		assert_eq!(shown, ["0.001 Mbit/s", "12.345 Mbit/s", "250.000 Mbit/s"]);
+	}
+
+	#[test]
+	fn operations_should_have_the_prefix_that_fits() {
+		for (operations, shown) in [
+			(0, "0 operations"),
+			(999, "999 operations"),
+			(1_000, "1.0 kilo-operations"),
+			(999_999, "999.9 kilo-operations"),
+			(5_000_000, "5.0 mega-operations"),
+			(1_073_741_824, "1.0 giga-operations"),
+			(12_345_678_901_234, "12.3 tera-operations"),
+			(1_980_000_000_000_000, "1.9 peta-operations"),
+			(u64::MAX, "18.4 exa-operations"),
+		] {
+			assert_eq!(show_operations(operations), shown);
+		}
 	}
 }

@@ -8,11 +8,12 @@ mod serve;
 pub(crate) use attest::{Attest, AttestVerify};
 pub(crate) use buy::{Lease, Order, Submit};
 pub(crate) use provide::{
-	Ask, Device, DevicePosition, Energy, Maintenance, Place, Provider, Rack, Site, TariffArgs,
+	Ask, Device, DeviceAccelerator, DevicePosition, Energy, Maintenance, Place, Provider, Rack,
+	Site, TariffArgs,
 };
 pub(crate) use serve::{
-	Agent, Blob, Challenge, ChallengeKind, ChallengeRun, Config, Daemon, Orchestrator, RunService,
-	Verifier, VerifierEvidence, VerifierPosition, Workload,
+	Agent, Blob, Challenge, ChallengeKind, ChallengeRun, Config, Daemon, LocalAccelerator,
+	Orchestrator, RunService, Verifier, VerifierEvidence, VerifierPosition, Workload,
 };
 
 use crate::{amount::parse_amount, output::Format};

@@ -1,5 +1,6 @@
 //! One module for each group of commands.
 
+pub(crate) mod accelerator;
 pub(crate) mod account;
 pub(crate) mod ask;
 pub(crate) mod attest;

@@ -5,7 +5,9 @@ use crate::{
 	amount::{parse_amount, parse_duration, parse_millionths},
 	degrees::{parse_latitude, parse_longitude},
 };
-use armature_primitives::{energy::CurrencyCode, Balance, DeviceId, RackId, RegionId, SiteId};
+use armature_primitives::{
+	device::MAX_ACCELERATOR_MIB, energy::CurrencyCode, Balance, DeviceId, RackId, RegionId, SiteId,
+};
 use armature_sdk::AccountId32;
 use clap::{Args, Subcommand};
 use std::{path::PathBuf, time::Duration};
@@ -189,6 +191,9 @@ pub(crate) enum Device {
 	/// Say where a device is: round trips to verifiers say whether that can be.
 	#[command(subcommand)]
 	Position(DevicePosition),
+	/// Offer what a device multiplies matrices with, a GPU mostly, to be measured.
+	#[command(subcommand)]
+	Accelerator(DeviceAccelerator),
 	/// Leave the jail after a slash; tops the bond up.
 	ClearJail {
 		/// The device.
@@ -233,6 +238,47 @@ pub(crate) enum DevicePosition {
 	},
 	/// Take the claim back.
 	Clear {
+		/// The device.
+		#[arg(value_parser = device)]
+		id: DeviceId,
+	},
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DeviceAccelerator {
+	/// Offer an accelerator, or another amount of it.
+	///
+	/// What an earlier offer has shown is gone, and rounds about the new one follow. A new offer can be
+	/// made once a day, unless the network has it otherwise, and not while a round of products is
+	/// open. While the device runs a lease the accelerator is left to that. Signed by the provider or
+	/// the operator.
+	Offer {
+		/// The device.
+		#[arg(value_parser = device)]
+		id: DeviceId,
+		/// Memory that it offers, in MiB: nine tenths of it are filled, and a GPU takes 2, processors 5 bytes
+		/// beside for each of the ROWS * ROWS entries of a state.
+		#[arg(
+			long,
+			value_name = "MIB",
+			value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ACCELERATOR_MIB))
+		)]
+		memory: u32,
+		/// Rows and columns of the matrices that it multiplies.
+		///
+		/// A round takes two times ROWS operations for each byte of memory that it fills, nine tenths of
+		/// what is offered, and has to be done within three minutes, unless the network has it
+		/// otherwise. Long rows keep a fast accelerator busy; with too long ones it is not done in time.
+		/// `armature challenge run --local --kind gemm --side ROWS` tells the speed, of a GPU with
+		/// --accelerator. A round takes MIB * 1048576 * 0.9 * 2 * ROWS / speed seconds: have that well
+		/// below the window, a minute or less.
+		#[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
+		side: u32,
+	},
+	/// Take the offer back; what was shown is gone.
+	///
+	/// Not while a round of products is open. Signed by the provider or the operator.
+	Withdraw {
 		/// The device.
 		#[arg(value_parser = device)]
 		id: DeviceId,

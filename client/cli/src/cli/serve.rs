@@ -205,12 +205,27 @@ pub(crate) struct ChallengeRun {
 	/// temporary directory, which may be in memory, if not given.
 	#[arg(long, value_name = "DIR")]
 	pub(crate) directory: Option<PathBuf>,
-	/// Rows and columns of the matrices.
+	/// Rows and columns of the matrices, see `armature device accelerator offer`.
 	#[arg(long, default_value_t = 2048)]
 	pub(crate) side: u32,
 	/// Matrices that stay in memory.
 	#[arg(long, default_value_t = 8)]
 	pub(crate) window: u32,
+	/// What multiplies them, as the agent's `[accelerator]` names it.
+	#[arg(long, value_enum, default_value = "processor")]
+	pub(crate) accelerator: LocalAccelerator,
+	/// Which one of several such, by the number that its driver gives it, from 0 on.
+	#[arg(long, value_name = "NUMBER", default_value_t = 0)]
+	pub(crate) ordinal: usize,
+}
+
+/// What can multiply matrices.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum LocalAccelerator {
+	/// The machine's processors.
+	Processor,
+	/// An NVIDIA GPU. Needs its driver.
+	Cuda,
 }
 
 /// Kinds of challenges that need no one else.

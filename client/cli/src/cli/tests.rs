@@ -38,6 +38,9 @@ fn documented_commands_should_parse() {
 		"armature device maintenance end 7 --output json",
 		"armature device position set 7 --latitude 50.11 --longitude -8.68",
 		"armature device position clear 7",
+		"armature device accelerator offer 7 --memory 24576 --side 4096",
+		"armature device accelerator offer 7 --side 256 --memory 1048576 --output json",
+		"armature device accelerator withdraw 7",
 		"armature ask set 7 --price 12plk --reserve 0.5",
 		"armature order submit job.toml --watch --result f --give-up-after 30s",
 		"armature order top-up 9 --price 0.1",
@@ -61,6 +64,7 @@ fn documented_commands_should_parse() {
 		"armature config print-default agent",
 		"armature challenge run --local",
 		"armature challenge run --local --kind cpu --kind gemm --duration 2s --lanes 2 --side 512",
+		"armature challenge run --local --kind gemm --accelerator cuda --ordinal 1 --side 8192",
 		"armature challenge run --local --kind storage --storage 64 --directory d",
 		"armature attest verify a.bin b.pem --at 2026-01-31T12:00:00Z --nonce 00ff --root r.pem",
 		"armature attest verify a --policy p.toml --root r --root s --output json",
@@ -95,6 +99,19 @@ fn wrong_values_should_be_refused() {
 		"armature verifier position set 7 --latitude 0 --longitude 0",
 		"armature device position set 7 --latitude 1.1234567 --longitude 0",
 		"armature device position clear",
+		"armature device accelerator",
+		"armature device accelerator offer 7",
+		"armature device accelerator offer 7 --memory 24576",
+		"armature device accelerator offer 7 --side 4096",
+		"armature device accelerator offer --memory 24576 --side 4096",
+		"armature device accelerator offer x --memory 24576 --side 4096",
+		"armature device accelerator offer 7 --memory 0 --side 4096",
+		"armature device accelerator offer 7 --memory 1048577 --side 4096",
+		"armature device accelerator offer 7 --memory 24G --side 4096",
+		"armature device accelerator offer 7 --memory 24576 --side 0",
+		"armature device accelerator offer 7 --memory 24576 --side -1",
+		"armature device accelerator withdraw",
+		"armature device accelerator withdraw 7 --side 4096",
 		"armature verifier evidence",
 		"armature verifier evidence --config f --data-dir d",
 		"armature verifier evidence --data-dir d --round x",
@@ -111,6 +128,8 @@ fn wrong_values_should_be_refused() {
 		"armature challenge run --local --kind network",
 		"armature challenge run --local --kind storage --storage -1",
 		"armature challenge run --local --lanes 0",
+		"armature challenge run --local --kind gemm --accelerator abacus",
+		"armature challenge run --local --kind gemm --accelerator cuda --ordinal -1",
 	] {
 		assert_eq!(parse(line).err().map(|error| error.exit_code()), Some(2), "{line}");
 	}
@@ -149,6 +168,32 @@ fn places_should_be_read_in_millionths_of_degrees() {
 	assert!(fine.contains("more than 6 decimals"), "{fine}");
 	let beyond = told("armature device position set 7 --latitude 90.000001 --longitude 0");
 	assert!(beyond.contains("beyond a pole"), "{beyond}");
+}
+
+#[test]
+fn offers_of_accelerators_should_be_read_and_explained() {
+	let cli = parse("armature device accelerator offer 7 --memory 24576 --side 4096").unwrap();
+	let Command::Device(Device::Accelerator(DeviceAccelerator::Offer { id, memory, side })) =
+		cli.command
+	else {
+		panic!("another command");
+	};
+	assert_eq!((id, memory, side), (DeviceId(7), 24_576, 4_096));
+	let cli = parse("armature device accelerator withdraw 7").unwrap();
+	let Command::Device(Device::Accelerator(DeviceAccelerator::Withdraw { id })) = cli.command
+	else {
+		panic!("another command");
+	};
+	assert_eq!(id, DeviceId(7));
+	let mut command = Cli::command();
+	let offer = command
+		.find_subcommand_mut("device")
+		.and_then(|device| device.find_subcommand_mut("accelerator"))
+		.and_then(|accelerator| accelerator.find_subcommand_mut("offer"))
+		.expect("the command");
+	let help = offer.render_long_help().to_string();
+	let line = help.split_whitespace().collect::<Vec<_>>().join(" ");
+	assert!(line.contains("armature challenge run --local --kind gemm --side ROWS"), "{help}");
 }
 
 #[test]

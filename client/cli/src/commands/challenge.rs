@@ -1,12 +1,15 @@
 //! `armature challenge`.
 
 use crate::{
-	cli::{Challenge, ChallengeKind, ChallengeRun},
+	cli::{Challenge, ChallengeKind, ChallengeRun, LocalAccelerator},
 	context::Context,
 	output::Progress,
 };
 use anyhow::Result;
-use armature_agent::measure::{self, MeasureError, Measurement};
+use armature_agent::{
+	compute::{Accelerator, AcceleratorBackend, AcceleratorConfig, AcceleratorError},
+	measure::{self, MeasureError, Measurement},
+};
 use std::{
 	num::NonZeroUsize,
 	sync::{
@@ -80,8 +83,7 @@ fn one(
 	match kind {
 		ChallengeKind::Cpu => measure::cpu(lanes, *duration),
 		ChallengeKind::Gemm => {
-			let threads = NonZeroUsize::new(usize::from(lanes)).unwrap_or(NonZeroUsize::MIN);
-			measure::gemm(*side, *window, threads, *duration)
+			measure::gemm(*side, *window, accelerator(lanes, options)?, *duration)
 		},
 		ChallengeKind::Memory => {
 			let bytes = u64::from(*memory).saturating_mul(MIB);
@@ -92,6 +94,19 @@ fn one(
 			let directory = directory.clone().unwrap_or_else(std::env::temp_dir);
 			measure::storage(&directory, bytes, lanes, *duration, is_stopped)
 		},
+	}
+}
+
+fn accelerator(lanes: u16, options: &ChallengeRun) -> Result<Accelerator, AcceleratorError> {
+	match options.accelerator {
+		LocalAccelerator::Processor => {
+			let threads = NonZeroUsize::new(usize::from(lanes)).unwrap_or(NonZeroUsize::MIN);
+			Ok(Accelerator::processor(threads))
+		},
+		LocalAccelerator::Cuda => Accelerator::open(&AcceleratorConfig {
+			backend: AcceleratorBackend::Cuda,
+			ordinal: options.ordinal,
+		}),
 	}
 }
 
@@ -153,6 +168,8 @@ mod tests {
 			directory: Some(directory.path().to_owned()),
 			side: 32,
 			window: 2,
+			accelerator: LocalAccelerator::Processor,
+			ordinal: 0,
 		};
 		for kind in ALL {
 			let measured = one(kind, 2, &options, &|| false).expect("measured");

@@ -3,7 +3,7 @@
 use crate::{
 	cli::Device,
 	commands::{
-		maintenance, position,
+		accelerator, maintenance, position,
 		score::{figures, ScoreView},
 	},
 	context::{self, Context},
@@ -129,6 +129,7 @@ pub(crate) async fn run(context: &Context, command: Device) -> Result<()> {
 		},
 		Device::Maintenance(command) => return maintenance::run(context, command).await,
 		Device::Position(command) => return position::of_device(context, command).await,
+		Device::Accelerator(command) => return accelerator::run(context, command).await,
 		Device::ClearJail { id } => {
 			(context.submit(&api::tx().devices().clear_jail(Static(id))).await?, id)
 		},
@@ -363,7 +364,8 @@ mod tests {
 			"read_nanos": 320,
 			"measured_at": 8,
 		});
-		assert_eq!(value["performance"], json!({ "cpu": null, "memory": memory, "network": null }));
+		let performance = json!({ "cpu": null, "memory": memory, "network": null, "gemm": null });
+		assert_eq!(value["performance"], performance);
 		assert!(value["score"].is_null() && value["lease"].is_null());
 	}
 }

@@ -170,6 +170,9 @@ fn figures(measured: &Measured) -> String {
 		Measured::Cpu { elapsed_millis } => {
 			format!("committed after {}", show_millis((*elapsed_millis).into()))
 		},
+		Measured::Gemm { elapsed_millis } => {
+			format!("multiplied after {}", show_millis((*elapsed_millis).into()))
+		},
 		Measured::Memory { fill_millis, read_nanos } => {
 			format!("filled after {}, {read_nanos} ns a read", show_millis((*fill_millis).into()))
 		},

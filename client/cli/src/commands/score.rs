@@ -6,11 +6,14 @@ mod ways;
 
 pub(crate) use parts::figures;
 
-use crate::show::{name, or_dash, when};
+use crate::{
+	commands::accelerator::{show_offer, Terms},
+	show::{name, or_dash, when},
+};
 use anyhow::{anyhow, Result};
 use armature_primitives::{
 	challenge::{cool_at, WorkKind},
-	device::{DeviceStatus, Performance},
+	device::{AcceleratorOffer, DeviceStatus, Performance},
 	DeviceId, Moment, Ppm,
 };
 use armature_sdk::{query, AtBlock};
@@ -30,6 +33,10 @@ pub(crate) struct ScoreView {
 	parts: Parts,
 	#[serde(flatten)]
 	ways: Ways,
+	/// What it offers to compute products with; `null` for a device that offers nothing.
+	accelerator: Option<AcceleratorOffer>,
+	/// When another accelerator may be offered; `null` when it may be already.
+	next_offer_at: Option<Moment>,
 	/// Rounds failed since the last one that was passed.
 	failures: u32,
 	open_round: Option<OpenRound>,
@@ -96,7 +103,14 @@ impl ScoreView {
 		let cool_at = cool_at(closed_at, failures, parameters.window_millis);
 		let maintenance_since = enrolment.maintenance_since;
 		let is_maintained = maintenance_since.is_some();
-		let next_request_at = later(now, [cool_at, rests_until, parts.missing_from()]);
+		let accelerator = enrolment.accelerator.as_ref().map(|offer| offer.0);
+		let terms = Terms::from(&parameters);
+		// The chain's bounds may have changed since it was offered.
+		let is_gemm_asked = accelerator.is_some_and(|offer| terms.challenge(&offer).is_ok());
+		let missing_from = parts.missing_from(is_gemm_asked);
+		let next_request_at = later(now, [cool_at, rests_until, missing_from]);
+		let interval_millis = parameters.offer_interval_millis;
+		let offer_at = enrolment.offered_at.map_or(0, |last| last.saturating_add(interval_millis));
 		let block_millis = query::block_millis(at)?;
 		let rounds = rounds_per_day(share, parameters.round_interval_blocks, block_millis);
 		let position = enrolment.position.as_ref().map(|position| position.0);
@@ -104,6 +118,8 @@ impl ScoreView {
 		Ok(Some(Self {
 			parts,
 			ways,
+			accelerator,
+			next_offer_at: later(now, [offer_at]),
 			failures,
 			open_round: OpenRound::find(at, id).await?,
 			maintenance_since,
@@ -120,7 +136,8 @@ impl ScoreView {
 	pub(crate) fn rows(&self, now: Moment) -> Vec<(&'static str, String)> {
 		let at_time = |moment: Option<Moment>| or_dash(&moment.map(|moment| when(moment, now)));
 		let round = self.open_round.map(|round| format!("{} ({})", round.id, name(&round.kind)));
-		let mut rows = self.parts.rows(now);
+		let mut rows = vec![("accelerator offered", self.offer(now))];
+		rows.extend(self.parts.rows(now));
 		rows.extend(self.ways.rows(now));
 		rows.extend([
 			("open round", or_dash(&round)),
@@ -131,6 +148,15 @@ impl ScoreView {
 			("rests until", at_time(self.rests_until)),
 		]);
 		rows
+	}
+
+	/// What is offered, and when that may be changed where it may not be yet.
+	fn offer(&self, now: Moment) -> String {
+		let offer = or_dash(&self.accelerator.as_ref().map(show_offer));
+		match self.next_offer_at {
+			Some(at) => format!("{offer}, another one may be offered {}", when(at, now)),
+			None => offer,
+		}
 	}
 
 	/// When a round can be asked for.
@@ -200,6 +226,8 @@ mod tests {
 		ScoreView {
 			parts,
 			ways: Ways::new(None, &own, Vec::new()),
+			accelerator: None,
+			next_offer_at: None,
 			failures: 0,
 			open_round: None,
 			maintenance_since: None,
@@ -263,6 +291,8 @@ mod tests {
 		assert_eq!(cell(&view, "speed counts until"), "in 1 min 0 s");
 		assert_eq!(cell(&view, "memory counts until"), "-");
 		assert_eq!(cell(&view, "network counts until"), "-");
+		assert_eq!(cell(&view, "accelerator counts until"), "-");
+		assert_eq!(cell(&view, "accelerator offered"), "-");
 		assert_eq!(cell(&view, "position"), "-");
 		assert_eq!(cell(&view, "open round"), "-");
 		assert_eq!(cell(&view, "in maintenance since"), "-");
@@ -274,6 +304,8 @@ mod tests {
 		assert_eq!(value["surprise_rounds_per_day"], json!(1.0));
 		assert!(value["memory"].is_null() && value["open_round"].is_null());
 		assert!(value["network"].is_null() && value["position"].is_null());
+		assert!(value["gemm"].is_null() && value["accelerator"].is_null());
+		assert!(value["next_offer_at"].is_null());
 		assert_eq!(value["round_trips"], json!([]));
 		assert!(value["maintenance_since"].is_null() && value["rests_until"].is_null());
 	}
@@ -284,12 +316,30 @@ mod tests {
 			(WorkKind::Cpu, "7 (cpu)", "cpu"),
 			(WorkKind::Memory, "7 (memory)", "memory"),
 			(WorkKind::Network, "7 (network)", "network"),
+			(WorkKind::Gemm, "7 (gemm)", "gemm"),
 		] {
 			let open = ScoreView { open_round: Some(OpenRound { id: 7, kind }), ..view() };
 			assert_eq!(cell(&open, "open round"), row);
 			let shown = serde_json::to_value(open).unwrap();
 			assert_eq!(shown["open_round"], json!({ "id": 7, "kind": value }));
 		}
+	}
+
+	#[test]
+	fn offer_should_be_told_with_when_it_may_be_changed() {
+		let accelerator = Some(AcceleratorOffer { memory_mib: 24_576, side: 4_096 });
+		let offering = ScoreView { accelerator, ..view() };
+		let offer = "24576 MiB with a side of 4096 rows";
+		assert_eq!(cell(&offering, "accelerator offered"), offer);
+		let waiting = ScoreView { next_offer_at: Some(200_000), ..offering };
+		let expected = format!("{offer}, another one may be offered in 1 min 0 s");
+		assert_eq!(cell(&waiting, "accelerator offered"), expected);
+		let withdrawn = ScoreView { accelerator: None, next_offer_at: Some(200_000), ..view() };
+		let expected = "-, another one may be offered in 1 min 0 s";
+		assert_eq!(cell(&withdrawn, "accelerator offered"), expected);
+		let value = serde_json::to_value(waiting).unwrap();
+		assert_eq!(value["accelerator"], json!({ "memory_mib": 24_576, "side": 4_096 }));
+		assert_eq!(value["next_offer_at"], json!(200_000));
 	}
 
 	#[test]

@@ -148,6 +148,8 @@ fn each_kind_should_be_told_with_its_figures() {
 	assert_eq!(figures(&cpu), "committed after 12.3 s");
 	let memory = Measured::Memory { fill_millis: 900, read_nanos: 300 };
 	assert_eq!(figures(&memory), "filled after 900 ms, 300 ns a read");
+	let gemm = Measured::Gemm { elapsed_millis: 45_600 };
+	assert_eq!(figures(&gemm), "multiplied after 45.6 s");
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! The parts of a score, speed, memory and network: until when each counts, and how it compares.
+//! The parts of a score, speed, memory, network and accelerator: until when each counts, and how it
+//! compares.
 
 use crate::{
-	amount::{show_kbps, show_micros},
+	amount::{show_kbps, show_micros, show_operations},
 	show::{or_dash, when},
 };
 use armature_primitives::{
-	device::{CpuScore, MemoryScore, NetworkScore, Performance},
+	device::{CpuScore, GemmScore, MemoryScore, NetworkScore, Performance},
 	DeviceId, Moment,
 };
 use serde::Serialize;
@@ -104,6 +105,22 @@ struct NetworkComparison {
 	down: Comparison,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+struct GemmPart {
+	#[serde(flatten)]
+	span: Span,
+	/// `null` when no other device has such a part.
+	comparison: Option<GemmComparison>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+struct GemmComparison {
+	/// Behind is who makes fewer operations in a second.
+	speed: Comparison,
+	/// Behind is who has shown less memory.
+	size: Comparison,
+}
+
 /// The parts of a score that count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub(super) struct Parts {
@@ -113,6 +130,8 @@ pub(super) struct Parts {
 	memory: Option<MemoryPart>,
 	/// `null` without ways to verifiers that count.
 	network: Option<NetworkPart>,
+	/// `null` without products that count.
+	gemm: Option<GemmPart>,
 }
 
 impl Parts {
@@ -153,21 +172,40 @@ impl Parts {
 				.map(|((nearest, up), down)| NetworkComparison { nearest, up, down });
 			NetworkPart { span: ages.span(own.measured_at), comparison }
 		};
+		let gemm = |own: GemmScore| {
+			let found = || {
+				let found = others().filter_map(|(_, score)| score.gemm);
+				found.filter(move |other| ages.counts(other.measured_at))
+			};
+			let slower =
+				found().map(|other| other.operations_per_second < own.operations_per_second);
+			let speed = compare(slower, partial);
+			let size = compare(found().map(|other| other.shown_mib < own.shown_mib), partial);
+			let comparison = speed.zip(size).map(|(speed, size)| GemmComparison { speed, size });
+			GemmPart { span: ages.span(own.measured_at), comparison }
+		};
 		Self {
 			cpu: own.cpu.filter(|own| ages.counts(own.measured_at)).map(cpu),
 			memory: own.memory.filter(|own| ages.counts(own.measured_at)).map(memory),
 			network: own.network.filter(|own| ages.counts(own.measured_at)).map(network),
+			gemm: own.gemm.filter(|own| ages.counts(own.measured_at)).map(gemm),
 		}
 	}
 
-	/// The first moment at which a part is missing; 0 where one is already.
-	pub(super) fn missing_from(&self) -> Moment {
+	/// The first moment at which a part is missing; 0 where one is already. Products can be missing only
+	/// where they are asked for: where an accelerator is offered.
+	pub(super) fn missing_from(&self, is_gemm_asked: bool) -> Moment {
 		let cpu = self.cpu.map(|part| part.span);
 		let memory = self.memory.map(|part| part.span);
 		let network = self.network.map(|part| part.span);
 		// A part counts up to its end.
 		let after = |span: Option<Span>| span.map_or(0, |span| span.expires_at.saturating_add(1));
-		after(cpu).min(after(memory)).min(after(network))
+		let missing_from = after(cpu).min(after(memory)).min(after(network));
+		if is_gemm_asked {
+			missing_from.min(after(self.gemm.map(|part| part.span)))
+		} else {
+			missing_from
+		}
 	}
 
 	/// Rows for a table.
@@ -176,6 +214,7 @@ impl Parts {
 		let speed = self.cpu.and_then(|part| part.comparison).map(speed_sentence);
 		let memory = self.memory.and_then(|part| part.comparison).map(memory_sentence);
 		let network = self.network.and_then(|part| part.comparison).map(network_sentence);
+		let gemm = self.gemm.and_then(|part| part.comparison).map(gemm_sentence);
 		vec![
 			("speed counts until", until(self.cpu.map(|part| part.span))),
 			("speed compared", or_dash(&speed)),
@@ -183,12 +222,14 @@ impl Parts {
 			("memory compared", or_dash(&memory)),
 			("network counts until", until(self.network.map(|part| part.span))),
 			("network compared", or_dash(&network)),
+			("accelerator counts until", until(self.gemm.map(|part| part.span))),
+			("accelerator compared", or_dash(&gemm)),
 		]
 	}
 }
 
 /// Rows for what a device has shown.
-pub(crate) fn figures(shown: &Performance, now: Moment) -> [(&'static str, String); 3] {
+pub(crate) fn figures(shown: &Performance, now: Moment) -> [(&'static str, String); 4] {
 	let cpu = shown.cpu.map(|cpu| {
 		format!(
 			"{} steps/s on each of {} lanes, measured {}",
@@ -217,7 +258,22 @@ pub(crate) fn figures(shown: &Performance, now: Moment) -> [(&'static str, Strin
 			when(network.measured_at, now)
 		)
 	});
-	let rows = [("speed", cpu), ("memory shown", memory), ("network", network)];
+	let gemm = shown.gemm.map(|gemm| {
+		format!(
+			"{}/s with a side of {} rows, {} MiB shown of {} MiB offered, measured {}",
+			show_operations(gemm.operations_per_second),
+			gemm.offer.side,
+			gemm.shown_mib,
+			gemm.offer.memory_mib,
+			when(gemm.measured_at, now)
+		)
+	});
+	let rows = [
+		("speed", cpu),
+		("memory shown", memory),
+		("network", network),
+		("accelerator shown", gemm),
+	];
 	rows.map(|(row, cell)| (row, or_dash(&cell)))
 }
 
@@ -252,6 +308,15 @@ fn network_sentence(NetworkComparison { nearest, up, down }: NetworkComparison) 
 		up.percent,
 		down.percent,
 		of_whom(nearest)
+	)
+}
+
+fn gemm_sentence(GemmComparison { speed, size }: GemmComparison) -> String {
+	format!(
+		"faster than {} %, more memory than {} % of {}",
+		speed.percent,
+		size.percent,
+		of_whom(speed)
 	)
 }
 

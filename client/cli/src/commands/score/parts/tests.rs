@@ -1,7 +1,7 @@
 //! The parts of a score, beside each other and as people and programs read them.
 
 use super::*;
-use armature_primitives::location::LocationFinding;
+use armature_primitives::{device::AcceleratorOffer, location::LocationFinding};
 use serde_json::json;
 
 /// Parts that were measured at 100 count until 160.
@@ -33,6 +33,16 @@ fn network(nearest_micros: u32, up_kbps: u32, down_kbps: u32, measured_at: Momen
 fn near(nearest_micros: u32, up_kbps: u32, down_kbps: u32) -> Performance {
 	let network = network(nearest_micros, up_kbps, down_kbps, 100);
 	Performance { network: Some(network), ..Performance::default() }
+}
+
+fn gemm(operations_per_second: u64, shown_mib: u32, measured_at: Moment) -> GemmScore {
+	let offer = AcceleratorOffer { memory_mib: 24_576, side: 4_096 };
+	GemmScore { offer, shown_mib, operations_per_second, measured_at }
+}
+
+fn multiplying(operations_per_second: u64, shown_mib: u32) -> Performance {
+	let gemm = gemm(operations_per_second, shown_mib, 100);
+	Performance { gemm: Some(gemm), ..Performance::default() }
 }
 
 /// Puts a score beside those of devices 2 and up.
@@ -90,19 +100,41 @@ fn ways_should_be_compared_by_each_figure() {
 }
 
 #[test]
+fn accelerators_should_be_compared_by_speed_and_by_memory() {
+	let own = multiplying(20, 8);
+	assert_eq!(beside(own, &[], false).gemm.expect("products").comparison, None);
+	let compared = |others: &[Performance]| beside(own, others, false).gemm.expect("products");
+	// The same memory at the same speed is not behind.
+	let others = [multiplying(10, 9), multiplying(20, 8), multiplying(30, 7), multiplying(19, 7)];
+	let found = compared(&others).comparison.expect("others");
+	let half = Comparison { behind: 2, others: 4, percent: 50, partial: false };
+	assert_eq!(found, GemmComparison { speed: half, size: half });
+	let found = compared(&[multiplying(10, 8), fast(1)]).comparison.expect("another one");
+	assert_eq!(
+		gemm_sentence(found),
+		"faster than 100 %, more memory than 0 % of 1 other measured device"
+	);
+	assert_eq!(compared(&[fast(1)]).comparison, None);
+}
+
+#[test]
 fn own_old_and_absent_parts_should_not_be_compared() {
 	let aged = |measured_at| Performance {
 		cpu: Some(cpu(1, measured_at)),
 		memory: Some(memory(1, 900, measured_at)),
 		network: Some(network(90_000, 1, 1, measured_at)),
+		gemm: Some(gemm(1, 1, measured_at)),
 	};
-	let own = Performance { memory: large(8, 300).memory, ..fast(5) };
+	let own =
+		Performance { memory: large(8, 300).memory, gemm: multiplying(20, 8).gemm, ..fast(5) };
 	// The last one is the device's own. One that ends now still counts.
 	let scores = [(DeviceId(2), aged(90)), (DeviceId(3), aged(89)), (OWN, own)];
 	let parts = Parts::new(OWN, &own, &Others { scores: &scores, partial: false }, AGES);
 	let one = Comparison { behind: 1, others: 1, percent: 100, partial: false };
 	assert_eq!(speed_of(parts), one);
 	assert_eq!(memory_of(parts), MemoryComparison { size: one, reads: one });
+	let products = parts.gemm.expect("products").comparison;
+	assert_eq!(products, Some(GemmComparison { speed: one, size: one }));
 	let parts = beside(own, &[large(1, 900)], false);
 	assert_eq!(parts.cpu.expect("a speed").comparison, None);
 	assert_eq!(memory_of(parts).size, one);
@@ -114,11 +146,12 @@ fn parts_should_count_up_to_their_end() {
 		cpu: Some(cpu(5, 90)),
 		memory: Some(memory(8, 300, 89)),
 		network: Some(network(1, 2, 3, 89)),
+		gemm: Some(gemm(20, 8, 89)),
 	};
 	let parts = beside(own, &[], false);
 	let expected = Span { age_millis: 60, expires_at: 150 };
 	assert_eq!(parts.cpu.expect("a speed").span, expected);
-	assert_eq!((parts.memory, parts.network), (None, None));
+	assert_eq!((parts.memory, parts.network, parts.gemm), (None, None, None));
 }
 
 #[test]
@@ -127,15 +160,23 @@ fn part_should_be_missing_from_the_first_end_on() {
 		cpu: Some(cpu(5, speed)),
 		memory: Some(memory(8, 300, size)),
 		network: Some(network(1, 2, 3, way)),
+		gemm: None,
 	};
 	for own in [part(100, 110, 110), part(110, 100, 110), part(110, 110, 100)] {
-		assert_eq!(beside(own, &[], false).missing_from(), 161);
+		assert_eq!(beside(own, &[], false).missing_from(false), 161);
 		let lacking = Performance { network: None, ..own };
-		assert_eq!(beside(lacking, &[], false).missing_from(), 0);
+		assert_eq!(beside(lacking, &[], false).missing_from(false), 0);
 	}
-	assert_eq!(beside(fast(5), &[], false).missing_from(), 0);
-	assert_eq!(beside(large(8, 300), &[], false).missing_from(), 0);
-	assert_eq!(beside(Performance::default(), &[], false).missing_from(), 0);
+	for own in [fast(5), large(8, 300), multiplying(20, 8), Performance::default()] {
+		assert_eq!(beside(own, &[], false).missing_from(false), 0);
+		assert_eq!(beside(own, &[], false).missing_from(true), 0);
+	}
+	// Products count where an accelerator is offered alone.
+	let with = |gemm| beside(Performance { gemm, ..part(110, 110, 110) }, &[], false);
+	assert_eq!((with(None).missing_from(false), with(None).missing_from(true)), (171, 0));
+	let first = with(Some(gemm(20, 8, 100)));
+	assert_eq!((first.missing_from(false), first.missing_from(true)), (171, 161));
+	assert_eq!(with(Some(gemm(20, 8, 120))).missing_from(true), 171);
 }
 
 #[test]
@@ -143,10 +184,15 @@ fn parts_should_be_told_to_people_and_programs() {
 	let own = Performance {
 		memory: large(8, 300).memory,
 		network: near(7, 1_000, 50).network,
+		gemm: multiplying(20, 8).gemm,
 		..fast(5)
 	};
-	let other =
-		Performance { memory: large(9, 400).memory, network: near(8, 900, 51).network, ..fast(4) };
+	let other = Performance {
+		memory: large(9, 400).memory,
+		network: near(8, 900, 51).network,
+		gemm: multiplying(30, 7).gemm,
+		..fast(4)
+	};
 	let parts = beside(own, &[other], false);
 	let rows = [
 		("speed counts until", "in 10 ms"),
@@ -160,6 +206,11 @@ fn parts_should_be_told_to_people_and_programs() {
 		(
 			"network compared",
 			"nearer than 100 %, faster up than 100 % and down than 0 % of 1 other measured device",
+		),
+		("accelerator counts until", "in 10 ms"),
+		(
+			"accelerator compared",
+			"faster than 0 %, more memory than 100 % of 1 other measured device",
 		),
 	];
 	assert_eq!(parts.rows(150), rows.map(|(row, cell)| (row, cell.to_owned())));
@@ -179,13 +230,18 @@ fn parts_should_be_told_to_people_and_programs() {
 			"expires_at": 160,
 			"comparison": { "nearest": compared(1), "up": compared(1), "down": compared(0) },
 		},
+		"gemm": {
+			"age_millis": 50,
+			"expires_at": 160,
+			"comparison": { "speed": compared(0), "size": compared(1) },
+		},
 	});
 	assert_eq!(serde_json::to_value(parts).unwrap(), expected);
 	let nothing = beside(Performance::default(), &[other], false);
 	assert!(nothing.rows(150).iter().all(|(_, cell)| cell == "-"));
 	assert_eq!(
 		serde_json::to_value(nothing).unwrap(),
-		json!({ "cpu": null, "memory": null, "network": null })
+		json!({ "cpu": null, "memory": null, "network": null, "gemm": null })
 	);
 }
 
@@ -194,9 +250,10 @@ fn figures_should_name_their_units() {
 	let own = Performance {
 		memory: large(1_000, 300).memory,
 		network: near(9_050, 12_345, 250_000).network,
+		gemm: multiplying(12_345_678_901_234, 22_112).gemm,
 		..fast(5)
 	};
-	let [speed, memory, network] = figures(&own, 150);
+	let [speed, memory, network, gemm] = figures(&own, 150);
 	let expected = "5 steps/s on each of 4 lanes, measured 50 ms ago";
 	assert_eq!(speed, ("speed", expected.to_owned()));
 	let expected =
@@ -205,6 +262,10 @@ fn figures_should_name_their_units() {
 	let expected = "12.345 Mbit/s up, 250.000 Mbit/s down, 9.050 ms to the nearest verifier, \
 	                20.000 ms to half of them, measured 50 ms ago";
 	assert_eq!(network, ("network", expected.to_owned()));
-	let expected = ["speed", "memory shown", "network"].map(|row| (row, "-".to_owned()));
+	let expected = "12.3 tera-operations/s with a side of 4096 rows, 22112 MiB shown of 24576 MiB \
+	                offered, measured 50 ms ago";
+	assert_eq!(gemm, ("accelerator shown", expected.to_owned()));
+	let rows = ["speed", "memory shown", "network", "accelerator shown"];
+	let expected = rows.map(|row| (row, "-".to_owned()));
 	assert_eq!(figures(&Performance::default(), 150), expected);
 }
