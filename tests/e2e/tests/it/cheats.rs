@@ -73,6 +73,7 @@ async fn scenario(network: &mut Network) -> Result<()> {
 			// Draws leave no time for requests.
 			parameters.memory_part = Static(Ppm(300_000));
 			parameters.network_part = Static(Ppm(300_000));
+			parameters.gemm_part = Static(Ppm(200_000));
 		})
 		.await?;
 
@@ -81,13 +82,16 @@ async fn scenario(network: &mut Network) -> Result<()> {
 	let number = network.start_agent(&options)?;
 	network.wait_until_matchable(number, MATCHABLE)?;
 	let device = DeviceId(u32::try_from(number)?);
+	offers_an_accelerator(network, number)?;
 	has_ways_to_all(network, number)?;
+	has_multiplied(network, number)?;
 	all_paid(&witness).await?;
 	// From now on only lanes are asked for.
 	witness
 		.set_challenge_parameters(|parameters| {
 			parameters.memory_part = Static(Ppm(0));
 			parameters.network_part = Static(Ppm(0));
+			parameters.gemm_part = Static(Ppm(0));
 		})
 		.await?;
 	let claimed = network.cli().run(accounts::VERIFIER, &["verifier", "claim"])?;
@@ -103,7 +107,7 @@ async fn scenario(network: &mut Network) -> Result<()> {
 		PATIENCE,
 		|shown| (shown["status"] == "jailed").then(|| shown.clone()),
 	)?;
-	for part in ["cpu", "memory", "network"] {
+	for part in ["cpu", "memory", "network", "gemm"] {
 		ensure!(shown["performance"][part].is_null(), "it kept its score: {shown}");
 	}
 	let fault = query::challenge_parameters(&witness.best().await?).await?.fault_slash.0;
@@ -143,6 +147,33 @@ fn has_ways_to_all(network: &Network, device: u64) -> Result<()> {
 	ensure!(shown["score"]["location"] == "unknown", "{shown}");
 	let verifier = network.cli().run("", &["verifier", "show", accounts::VERIFIER])?;
 	ensure!(verifier["position"] == *claimed, "{verifier}");
+	Ok(())
+}
+
+/// Offers what the network's share is 19 states of 64 KiB of.
+fn offers_an_accelerator(network: &Network, device: u64) -> Result<()> {
+	let id = device.to_string();
+	let offer =
+		|side| ["device", "accelerator", "offer", id.as_str(), "--memory", "60", "--side", side];
+	network.cli().run(accounts::PROVIDER, &offer("256"))?;
+	let again = network.cli().run(accounts::PROVIDER, &offer("128"));
+	let refused = again.err().context("a second offer was taken")?.to_string();
+	let reasons = ["OfferTooOften", "RoundOpen"];
+	ensure!(reasons.iter().any(|reason| refused.contains(reason)), "{refused}");
+	Ok(())
+}
+
+/// Waits until the verifiers have seen what the offered accelerator computes.
+fn has_multiplied(network: &Network, device: u64) -> Result<()> {
+	let id = device.to_string();
+	let shown = network.cli().until("products", &["device", "show", &id], PATIENCE, |shown| {
+		(!shown["performance"]["gemm"].is_null()).then(|| shown.clone())
+	})?;
+	let gemm = &shown["performance"]["gemm"];
+	ensure!(gemm["offer"]["side"] == 256 && gemm["offer"]["memory_mib"] == 60, "{shown}");
+	ensure!(gemm["shown_mib"] == 1, "{shown}");
+	// Any machine multiplies a million bytes a second.
+	ensure!(gemm["operations_per_second"].as_u64() > Some(2_000_000), "{shown}");
 	Ok(())
 }
 

@@ -193,6 +193,7 @@ async fn pass(handle: &Handle, peers: &Peers, task: ChallengeTask) -> Option<Ver
 	let elapsed = u32::try_from(began.elapsed().as_millis()).ok()?.max(1);
 	let measured = match task.work {
 		Work::Cpu(_) => Measured::Cpu { elapsed_millis: elapsed },
+		Work::Gemm(_) => Measured::Gemm { elapsed_millis: elapsed },
 		Work::Memory(_) => Measured::Memory { fill_millis: elapsed, read_nanos: 500 },
 		Work::Network(_) => Measured::Network {
 			answer_millis: elapsed,

@@ -244,6 +244,7 @@ impl Witness {
 	) -> Result<()> {
 		let mut parameters = query::challenge_parameters(&self.best().await?).await?;
 		change(&mut parameters);
+		let parameters = Box::new(parameters);
 		let call = api::Call::Challenges(api::challenges::Call::set_parameters { parameters });
 		self.administer(call)
 			.await?
