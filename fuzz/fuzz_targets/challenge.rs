@@ -166,6 +166,10 @@ fn judge_proof(input: &mut Input<'_>) {
 			let proof = FraudProof::Block { signed: sign(root(&signed)), opening };
 			assert_eq!(check_proof(&proof), Err(FraudError::BadOpening));
 		},
+		FraudProof::Entry { signed, opening } => {
+			let proof = FraudProof::Entry { signed: sign(root(&signed)), opening };
+			assert_eq!(check_proof(&proof), Err(FraudError::BadOpening));
+		},
 	}
 }
 

@@ -13,6 +13,7 @@ use armature_primitives::{
 use armature_verifier::challenge::{
 	check_work,
 	fraud::FraudProof,
+	gemm::{MAX_SIDE, MAX_STEPS},
 	memory::{MAX_READS, MAX_SEGMENTS as MAX_WALKED, MAX_WALK_LANES},
 	network::{MAX_ECHOES, MAX_LEAD_MILLIS, MAX_TRANSFER_KIB, MAX_TRANSFER_MILLIS},
 	MAX_CHECKPOINTS, MAX_STEPS_PER_SEGMENT,
@@ -20,8 +21,8 @@ use armature_verifier::challenge::{
 use armature_wire::{
 	testing::{blob_requests, blob_responses, control_requests, control_responses},
 	BlobRequest, BlobResponse, ControlRequest, ControlResponse, Message, PutAuth, ServiceKind,
-	StatusReport, MAX_BLOCKS, MAX_CHUNK_LEN, MAX_DATA_LEN, MAX_DEPTH, MAX_OPENINGS_LEN,
-	MAX_PEER_ID_LEN, MAX_SEGMENTS, MAX_VERSION_LEN, MAX_WALK_SEGMENTS,
+	StatusReport, MAX_BLOCKS, MAX_CHUNK_LEN, MAX_DATA_LEN, MAX_DEPTH, MAX_ENTRIES,
+	MAX_OPENINGS_LEN, MAX_PEER_ID_LEN, MAX_SEGMENTS, MAX_VERSION_LEN, MAX_WALK_SEGMENTS,
 };
 use codec::{Decode, DecodeAll, DecodeLimit, Encode, MaxEncodedLen};
 use libfuzzer_sys::fuzz_target;
@@ -50,6 +51,7 @@ impl Bounded for ControlRequest {
 			ControlRequest::OpenSegments { segments, .. } => segments.len() <= MAX_SEGMENTS,
 			ControlRequest::OpenBlocks { positions, .. } => positions.len() <= MAX_BLOCKS,
 			ControlRequest::OpenWalk { segments, .. } => segments.len() <= MAX_WALK_SEGMENTS,
+			ControlRequest::OpenEntries { entries, .. } => entries.len() <= MAX_ENTRIES,
 			ControlRequest::Fetch { len, .. } => (1..=MAX_DATA_LEN).contains(&(*len as usize)),
 			ControlRequest::Deliver { data, .. } => (1..=MAX_DATA_LEN).contains(&data.len()),
 			// The others have no lists: their types bound them.
@@ -136,7 +138,7 @@ fn judge_sized(input: &mut Input<'_>) {
 	let (kind, len) = (input.u8(), u32::from_le_bytes(input.array()));
 	let up_to = |most: usize| len as usize % (2 * most);
 	let (task, key) = (H256([1; 32]), H256([2; 32]));
-	match kind % 12 {
+	match kind % 13 {
 		0 => {
 			let peer = vec![3; up_to(MAX_PEER_ID_LEN)];
 			let signature = Signature::from([4; 64]);
@@ -196,6 +198,10 @@ fn judge_sized(input: &mut Input<'_>) {
 			let data = vec![3; up_to(MAX_DATA_LEN)];
 			judge::<ControlResponse>(&ControlResponse::Data { data }.encode());
 		},
+		11 => {
+			let entries = vec![(3, 4, 5); up_to(MAX_ENTRIES)];
+			judge::<ControlRequest>(&ControlRequest::OpenEntries { task, entries }.encode());
+		},
 		_ => {
 			let bytes = vec![3; up_to(MAX_CHUNK_LEN as usize)];
 			judge::<BlobResponse>(&BlobResponse::Chunk { bytes }.encode());
@@ -245,6 +251,9 @@ fn judge_work(work: &Work) {
 				&& (1..=MAX_LEAD_MILLIS).contains(&network.lead_millis)
 				&& (1..=MAX_TRANSFER_MILLIS).contains(&network.transfer_millis)
 				&& (1..=MAX_TRANSFER_KIB).contains(&network.transfer_kib)
+		},
+		Work::Gemm(gemm) => {
+			(1..=MAX_SIDE).contains(&gemm.side) && (1..=MAX_STEPS).contains(&gemm.states)
 		},
 	};
 	assert_eq!(check_work(work).is_ok(), is_bounded);

@@ -246,6 +246,12 @@ fn judge_proof(input: &mut Input<'_>) {
 				assert_eq!(device::check_proof(&TASK, &proof), Err(FraudError::BadOpening));
 			}
 		},
+		FraudProof::Entry { signed, opening } => {
+			for signed in [honest.clone(), device::sign(&TASK, signed.commit.root)] {
+				let proof = FraudProof::Entry { signed, opening: opening.clone() };
+				assert_eq!(device::check_proof(&TASK, &proof), Err(FraudError::BadOpening));
+			}
+		},
 		// Two roots are two roots, whatever the work.
 		FraudProof::Equivocation { first, second } => {
 			let [first, second] =
@@ -274,9 +280,9 @@ fn judge_forged(input: &mut Input<'_>, position: u32) {
 	bytes[at] ^= 1 << (input.u8() % 8);
 	if let Ok(changed) = FraudProof::decode_all_with_depth_limit(MAX_DEPTH, &mut bytes.as_slice()) {
 		let is_signed = match &changed {
-			FraudProof::Block { signed, .. } | FraudProof::Segment { signed, .. } => {
-				signed == forged
-			},
+			FraudProof::Block { signed, .. }
+			| FraudProof::Segment { signed, .. }
+			| FraudProof::Entry { signed, .. } => signed == forged,
 			FraudProof::Equivocation { .. } => false,
 		};
 		let expected =

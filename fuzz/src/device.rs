@@ -45,7 +45,9 @@ pub fn check_proof(task: &ChallengeTask, proof: &FraudProof) -> Result<(), Fraud
 /// error is decided before any opening is looked at.
 pub fn forged_error(task: &ChallengeTask, proof: &FraudProof) -> FraudError {
 	let signed = match proof {
-		FraudProof::Segment { signed, .. } | FraudProof::Block { signed, .. } => signed,
+		FraudProof::Segment { signed, .. }
+		| FraudProof::Block { signed, .. }
+		| FraudProof::Entry { signed, .. } => signed,
 		FraudProof::Equivocation { first, second } => {
 			if first.commit.root == second.commit.root {
 				return FraudError::SameRoot;

@@ -61,7 +61,7 @@ pub(crate) fn judge_verdicts(input: &mut Input<'_>) {
 /// Of which the upper median stands, beside the time of the commitment.
 fn times(said: &Measured) -> [u32; 2] {
 	match *said {
-		Measured::Cpu { elapsed_millis } => [elapsed_millis, 0],
+		Measured::Cpu { elapsed_millis } | Measured::Gemm { elapsed_millis } => [elapsed_millis, 0],
 		Measured::Memory { fill_millis, read_nanos } => [fill_millis, read_nanos],
 		Measured::Network { answer_millis, round_trip_micros, .. } => {
 			[answer_millis, round_trip_micros]
@@ -73,7 +73,7 @@ fn times(said: &Measured) -> [u32; 2] {
 fn rates(said: &Measured) -> [u32; 2] {
 	match *said {
 		Measured::Network { up_kbps, down_kbps, .. } => [up_kbps, down_kbps],
-		Measured::Cpu { .. } | Measured::Memory { .. } => [0, 0],
+		Measured::Cpu { .. } | Measured::Memory { .. } | Measured::Gemm { .. } => [0, 0],
 	}
 }
 
@@ -87,7 +87,7 @@ fn is_outlier(said: &Measured, median: &Measured) -> bool {
 	let is_unlike = |one: u32, other: u32| u64::from(one) > u64::from(other) * 8 + 1_000;
 	let ([said_at, said_read], [at, read]) = (times(said), times(median));
 	match median {
-		Measured::Cpu { .. } => is_apart(said_at, at, 4, 500),
+		Measured::Cpu { .. } | Measured::Gemm { .. } => is_apart(said_at, at, 4, 500),
 		Measured::Memory { .. } => {
 			is_apart(said_at, at, 4, 500) || is_apart(said_read, read, 2, 1_000)
 		},
