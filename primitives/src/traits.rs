@@ -94,7 +94,8 @@ pub trait PerformanceInspect {
 	/// The parts of the score that are within their age limit at `now`.
 	fn performance(device: DeviceId, now: Moment) -> Performance;
 
-	/// Whether the device's memory is being measured: then a workload has no room beside that.
+	/// Whether the device's memory, or that of its accelerator, which may be the same, is being measured: then
+	/// a workload has no room beside that.
 	fn is_memory_busy(device: DeviceId) -> bool;
 }
 

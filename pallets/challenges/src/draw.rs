@@ -264,27 +264,18 @@ impl<T: Config> Pallet<T> {
 		let (point, _) = Self::lots(context, b"chlk", record.index);
 		let point = u128::from(point).saturating_mul(Ppm::ONE.0.into()) >> 64;
 		let Parameters { memory_part, network_part, gemm_part, .. } = context.parameters;
-		let parts = [
-			(WorkKind::Memory, memory_part),
-			(WorkKind::Network, network_part),
-			(WorkKind::Gemm, gemm_part),
-		];
-		let mut left = point;
-		let drawn =
-			parts
-				.into_iter()
-				.find_map(|(kind, part)| match left.checked_sub(part.0.into()) {
-					None => Some(kind),
-					Some(rest) => {
-						left = rest;
-						None
-					},
-				});
+		let upto_memory = u128::from(memory_part.0);
+		let upto_network = upto_memory.saturating_add(network_part.0.into());
+		let upto_gemm = upto_network.saturating_add(gemm_part.0.into());
 		let offers = |device: &DeviceId| Self::offers_gemm(&context.parameters, *device);
-		match drawn {
-			Some(WorkKind::Gemm) if !devices.iter().any(offers) => WorkKind::Cpu,
-			Some(kind) => kind,
-			None => WorkKind::Cpu,
+		if point < upto_memory {
+			WorkKind::Memory
+		} else if point < upto_network {
+			WorkKind::Network
+		} else if point < upto_gemm && devices.iter().any(offers) {
+			WorkKind::Gemm
+		} else {
+			WorkKind::Cpu
 		}
 	}
 

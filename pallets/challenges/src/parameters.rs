@@ -287,9 +287,9 @@ impl Default for Parameters {
 	/// all have seen it, 5 s each way and 32 MiB at most, which is 50 Mbit/s for each of five. A way of 500 km
 	/// takes 7.5 ms there and back, and a home's last mile up to 10. The best processors of today make some
 	/// two million steps with a joule (1.3 W a lane); ten times that is beyond doubt, as are 30 W a lane
-	/// beside 1.5 kW. One start in eight is
-	/// about accelerators, where there are any: with rows of 4,096 bytes and 24 GB these make 177 tera-operations, and
-	/// one opening is 15 kB.
+	/// beside 1.5 kW. One start in eight is about
+	/// accelerators, where there are any: with rows of 4,096 bytes and 24 GB these make 177 tera-operations,
+	/// and one opening is 15 kB. Verifiers look for rounds every half second.
 	fn default() -> Self {
 		Self {
 			round_interval_blocks: 200,

@@ -297,7 +297,7 @@ impl Challenges {
 	/// # Errors
 	///
 	/// [`ChallengeFault::NothingToOpen`], [`ChallengeFault::TooManyRequests`],
-	/// [`ChallengeFault::TooLarge`], [`ChallengeFault::Accelerator`], and those of a peer that is not heard.
+	/// [`ChallengeFault::TooLarge`], and those of a peer that is not heard.
 	pub async fn open_entries(
 		&self,
 		peer: PeerId,

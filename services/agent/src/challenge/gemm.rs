@@ -86,8 +86,8 @@ impl Products {
 	///
 	/// # Errors
 	///
-	/// [`ChallengeFault::NothingToOpen`], [`ChallengeFault::TooManyRequests`],
-	/// [`ChallengeFault::TooLarge`], [`ChallengeFault::Accelerator`].
+	/// [`ChallengeFault::NothingToOpen`], also where the accelerator has lost them;
+	/// [`ChallengeFault::TooManyRequests`], [`ChallengeFault::TooLarge`].
 	pub(super) fn open(
 		&self,
 		peer: PeerId,
