@@ -173,6 +173,36 @@ impl GemmChallenge {
 	}
 }
 
+/// The size of a storage challenge: what was sealed before, and how soon blocks of it are due.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+pub struct StorageChallenge {
+	/// Sectors.
+	pub sectors: u32,
+	/// Blocks of each, 1 KiB each.
+	pub blocks: u32,
+	/// Compressions of each block.
+	pub compressions: u16,
+	/// How long after the round's block the device may commit, in milliseconds on the verifier's clock:
+	/// nothing has to be filled for that.
+	pub commit_millis: u32,
+	/// How long it may take for all blocks that a verifier asks for at once, in milliseconds on the verifier's
+	/// clock.
+	pub read_millis: u32,
+}
+
 /// What a round asks for.
 #[derive(
 	Clone,
@@ -201,6 +231,9 @@ pub enum Work {
 	/// Integer products of matrices, on an accelerator.
 	#[codec(index = 3)]
 	Gemm(GemmChallenge),
+	/// Blocks of sealed storage to read.
+	#[codec(index = 4)]
+	Storage(StorageChallenge),
 }
 
 /// A kind of work.
@@ -234,13 +267,30 @@ pub enum WorkKind {
 	/// [`Work::Gemm`]
 	#[codec(index = 3)]
 	Gemm,
+	/// [`Work::Storage`]
+	#[codec(index = 4)]
+	Storage,
 }
 
 impl WorkKind {
-	/// Whether the device computes something, and commits to it.
+	/// All kinds.
+	pub const ALL: [Self; 5] = [Self::Cpu, Self::Memory, Self::Network, Self::Gemm, Self::Storage];
+
+	/// What it is called in metrics, logs and lists; as it is serialized.
+	pub fn name(self) -> &'static str {
+		match self {
+			WorkKind::Cpu => "cpu",
+			WorkKind::Memory => "memory",
+			WorkKind::Network => "network",
+			WorkKind::Gemm => "gemm",
+			WorkKind::Storage => "storage",
+		}
+	}
+
+	/// Whether the device computes something, or has computed it before, and commits to it.
 	pub fn is_computed(self) -> bool {
 		match self {
-			WorkKind::Cpu | WorkKind::Memory | WorkKind::Gemm => true,
+			WorkKind::Cpu | WorkKind::Memory | WorkKind::Gemm | WorkKind::Storage => true,
 			WorkKind::Network => false,
 		}
 	}
@@ -254,15 +304,16 @@ impl Work {
 			Work::Memory(_) => WorkKind::Memory,
 			Work::Network(_) => WorkKind::Network,
 			Work::Gemm(_) => WorkKind::Gemm,
+			Work::Storage(_) => WorkKind::Storage,
 		}
 	}
 
-	/// Lanes that are busy at once; none while only data is moved, or an accelerator works.
+	/// Lanes that are busy at once; none while only data is moved or read, or an accelerator works.
 	pub fn lanes(&self) -> u16 {
 		match self {
 			Work::Cpu(cpu) => cpu.lanes,
 			Work::Memory(memory) => memory.lanes,
-			Work::Network(_) | Work::Gemm(_) => 0,
+			Work::Network(_) | Work::Gemm(_) | Work::Storage(_) => 0,
 		}
 	}
 }
@@ -296,39 +347,52 @@ pub struct ChallengeTask {
 impl ChallengeTask {
 	/// The lanes to run, if it is of that kind.
 	pub fn cpu(&self) -> Option<&CpuChallenge> {
-		match &self.work {
-			Work::Cpu(cpu) => Some(cpu),
-			Work::Memory(_) | Work::Network(_) | Work::Gemm(_) => None,
+		if let Work::Cpu(cpu) = &self.work {
+			Some(cpu)
+		} else {
+			None
 		}
 	}
 
 	/// The memory to fill, if it is of that kind.
 	pub fn memory(&self) -> Option<&MemoryChallenge> {
-		match &self.work {
-			Work::Memory(memory) => Some(memory),
-			Work::Cpu(_) | Work::Network(_) | Work::Gemm(_) => None,
+		if let Work::Memory(memory) = &self.work {
+			Some(memory)
+		} else {
+			None
 		}
 	}
 
 	/// The data to move, if it is of that kind.
 	pub fn network(&self) -> Option<&NetworkChallenge> {
-		match &self.work {
-			Work::Network(network) => Some(network),
-			Work::Cpu(_) | Work::Memory(_) | Work::Gemm(_) => None,
+		if let Work::Network(network) = &self.work {
+			Some(network)
+		} else {
+			None
 		}
 	}
 
 	/// The products to compute, if it is of that kind.
 	pub fn gemm(&self) -> Option<&GemmChallenge> {
-		match &self.work {
-			Work::Gemm(gemm) => Some(gemm),
-			Work::Cpu(_) | Work::Memory(_) | Work::Network(_) => None,
+		if let Work::Gemm(gemm) = &self.work {
+			Some(gemm)
+		} else {
+			None
+		}
+	}
+
+	/// The storage to read, if it is of that kind.
+	pub fn storage(&self) -> Option<&StorageChallenge> {
+		if let Work::Storage(storage) = &self.work {
+			Some(storage)
+		} else {
+			None
 		}
 	}
 }
 
 /// What the device signs (under [`crate::signing::Domain::ChallengeCommit`]) when its lanes are done,
-/// its memory is filled, its products are computed, or it is ready to move data.
+/// its memory is filled, its products are computed, or it is ready to move data or to read its storage.
 #[derive(
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
@@ -337,7 +401,8 @@ pub struct ChallengeCommit {
 	/// another seed: what was signed for the one is worth nothing for the other.
 	pub task: H256,
 	/// Merkle root over the roots of all lanes' checkpoints, lane 0's first; of memory, over all blocks; of
-	/// products, over the roots of all states.
+	/// products, over the roots of all states; of storage, see
+	/// `armature_verifier::challenge::storage::committed_root`.
 	/// Where nothing is computed, the task's hash once more.
 	pub root: H256,
 	/// Its own power figures under this load.
@@ -441,6 +506,15 @@ pub enum Measured {
 		/// From the round's block to the commitment, by the verifier's clock.
 		elapsed_millis: u32,
 	},
+	/// Of storage.
+	#[codec(index = 4)]
+	Storage {
+		/// From the round's block to the commitment, by the verifier's clock.
+		answer_millis: u32,
+		/// From a request for blocks until all of them had come, by the verifier's clock, rounded up. The
+		/// way to the verifier and back is in it, and so is what the device read for others meanwhile.
+		read_millis: u32,
+	},
 }
 
 impl Measured {
@@ -451,6 +525,7 @@ impl Measured {
 			Measured::Memory { .. } => WorkKind::Memory,
 			Measured::Network { .. } => WorkKind::Network,
 			Measured::Gemm { .. } => WorkKind::Gemm,
+			Measured::Storage { .. } => WorkKind::Storage,
 		}
 	}
 
@@ -459,7 +534,9 @@ impl Measured {
 		match self {
 			Measured::Cpu { elapsed_millis } | Measured::Gemm { elapsed_millis } => *elapsed_millis,
 			Measured::Memory { fill_millis, .. } => *fill_millis,
-			Measured::Network { answer_millis, .. } => *answer_millis,
+			Measured::Network { answer_millis, .. } | Measured::Storage { answer_millis, .. } => {
+				*answer_millis
+			},
 		}
 	}
 }

@@ -143,13 +143,14 @@ pub struct Performance {
 	pub network: Option<NetworkScore>,
 	/// Its accelerators.
 	pub gemm: Option<GemmScore>,
+	/// Its storage.
+	pub storage: Option<StorageScore>,
 }
 
 impl Performance {
 	/// Whether nothing was shown.
 	pub fn is_empty(&self) -> bool {
-		let Self { cpu, memory, network, gemm } = self;
-		cpu.is_none() && memory.is_none() && network.is_none() && gemm.is_none()
+		*self == Self::default()
 	}
 }
 
@@ -283,6 +284,63 @@ pub struct GemmScore {
 	pub shown_mib: u32,
 	/// Multiplications and additions of bytes (int8, with sums of 32 bits) per second.
 	pub operations_per_second: u64,
+	/// When the round that measured it closed.
+	pub measured_at: Moment,
+}
+
+/// Storage that a device offers to be measured: sectors that it has sealed.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+pub struct StorageOffer {
+	/// How many.
+	pub sectors: u32,
+	/// Blocks of each, 1 KiB each.
+	pub blocks: u32,
+	/// Compressions of each block.
+	pub compressions: u16,
+}
+
+impl StorageOffer {
+	/// All sectors, in MiB, rounded down.
+	pub fn mib(&self) -> u64 {
+		u64::from(self.sectors).saturating_mul(u64::from(self.blocks)) / 1_024
+	}
+}
+
+/// Storage of which a device had blocks at hand, and how soon.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+pub struct StorageScore {
+	/// What it offered when it was measured. Decision 0016 has what a device can leave out of that which takes
+	/// the trouble to choose what it fills again in time.
+	pub offer: StorageOffer,
+	/// How long it took for the blocks that a verifier asked for, in milliseconds, with the way there and
+	/// back, and with others asking at the same time.
+	pub read_millis: u32,
 	/// When the round that measured it closed.
 	pub measured_at: Moment,
 }

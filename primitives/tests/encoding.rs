@@ -7,7 +7,9 @@
 )]
 
 use armature_primitives::{
-	challenge::{ChallengeFailure, Measured, Verdict, WorkKind},
+	challenge::{
+		ChallengeFailure, GemmChallenge, Measured, StorageChallenge, Verdict, Work, WorkKind,
+	},
 	device::{DeviceStatus, Tier},
 	energy::QuoteError,
 	evidence::{
@@ -27,6 +29,13 @@ use armature_primitives::{
 	DeviceId, EpochIndex, MilliWatts, Ppm, H256,
 };
 use codec::{Decode, Encode};
+use serde::{
+	de::{
+		value::{self, StrDeserializer},
+		IntoDeserializer,
+	},
+	Deserialize,
+};
 use std::num::NonZeroU64;
 
 fn leaf() -> Leaf {
@@ -60,13 +69,24 @@ fn enums_should_keep_their_indices() {
 	assert_indices!(LeaseOutcome: Completed, NotAcknowledged, NotStarted, NoResult, WorkloadFailed, ProviderDeclined, WrongResult, Unresolved, Cancelled);
 	assert_indices!(RunStatus: Success, OutOfFuel, OutOfMemory, OutOfTime, Trapped, OutputTooLarge);
 	assert_indices!(LocationFinding: Refuted, Supported, Unknown);
-	assert_indices!(WorkKind: Cpu, Memory, Network);
+	assert_indices!(WorkKind: Cpu, Memory, Network, Gemm, Storage);
 	assert_indices!(ChallengeFailure: NoAnswer, Malformed, BadSignature, BadOpening, WrongResult, BadPower);
 	assert_indices!(PowerSource: WallMeter, BoardSensor, PackageCounter, Estimated);
 	assert_indices!(QuoteError: UnknownDevice, NoTariff, NoPower, FeedStale, Overflow);
 	assert_indices!(EvidenceFormat: DeviceKeyInventory, SevSnp, Tdx, Sgx, Tpm, AzureSnpVtpm, AndroidKey, NitroEnclave);
 	assert_eq!(RefusalReason::NoQuote { error: QuoteError::NoTariff }.encode(), [12, 1]);
 	assert_eq!(Verdict::Failed { reason: ChallengeFailure::NoAnswer }.encode(), [1, 0]);
+}
+
+#[test]
+fn kinds_of_work_should_be_called_as_they_are_serialized() {
+	for (index, kind) in WorkKind::ALL.into_iter().enumerate() {
+		assert_eq!(kind.encode(), [index as u8]);
+		let named: StrDeserializer<'_, value::Error> = kind.name().into_deserializer();
+		assert_eq!(WorkKind::deserialize(named), Ok(kind));
+	}
+	let next = [WorkKind::ALL.len() as u8];
+	assert!(WorkKind::decode(&mut &next[..]).is_err(), "not all are listed");
 }
 
 #[test]
@@ -104,6 +124,20 @@ fn reports_and_readings_should_encode_to_their_pinned_bytes() {
 	let way =
 		Measured::Network { answer_millis: 1, round_trip_micros: 2, up_kbps: 3, down_kbps: 4 };
 	assert_eq!(hex(&way.encode()), "0201000000020000000300000004000000");
+	let products = Measured::Gemm { elapsed_millis: 1 };
+	assert_eq!(hex(&products.encode()), "0301000000");
+	let read = Measured::Storage { answer_millis: 1, read_millis: 2 };
+	assert_eq!(hex(&read.encode()), "040100000002000000");
+	let products = Work::Gemm(GemmChallenge { side: 1, states: 2 });
+	assert_eq!(hex(&products.encode()), "030100000002000000");
+	let storage = Work::Storage(StorageChallenge {
+		sectors: 1,
+		blocks: 2,
+		compressions: 3,
+		commit_millis: 4,
+		read_millis: 5,
+	});
+	assert_eq!(hex(&storage.encode()), "04010000000200000003000400000005000000");
 }
 
 fn statement() -> InventoryStatement {

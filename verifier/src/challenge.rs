@@ -80,7 +80,7 @@ pub enum ChallengeError {
 	WrongCount,
 	/// The task asks for another kind of work.
 	OtherKind,
-	/// The memory of the task, what it moves or what it multiplies is out of bounds.
+	/// The memory of the task, what it moves, multiplies or reads is out of bounds.
 	Size(fill::SizeError),
 	/// The caller stopped the run.
 	Stopped,
@@ -126,6 +126,7 @@ pub fn check_work(work: &Work) -> Result<(), ChallengeError> {
 		Work::Memory(memory) => Ok(memory::check_size(memory)?),
 		Work::Network(network) => Ok(network::check_size(network)?),
 		Work::Gemm(gemm) => Ok(gemm::check_size(gemm)?),
+		Work::Storage(storage) => Ok(storage::check_size(storage)?),
 	}
 }
 

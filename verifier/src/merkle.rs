@@ -87,8 +87,14 @@ pub fn verify(root: &H256, leaf_count: u32, index: u32, leaf: &[u8], path: &[H25
 
 /// [`verify`] for a leaf whose [`leaf_hash`] the caller computed.
 pub fn verify_hash(root: &H256, leaf_count: u32, index: u32, leaf: H256, path: &[H256]) -> bool {
+	root_from(leaf_count, index, leaf, path).as_ref() == Some(root)
+}
+
+/// The root of the tree of `leaf_count` leaves in which a leaf with this [`leaf_hash`] is leaf `index`, and
+/// has this path. `None` where no leaf there has such a path.
+pub fn root_from(leaf_count: u32, index: u32, leaf: H256, path: &[H256]) -> Option<H256> {
 	if path_len(leaf_count, index) != Some(path.len()) {
-		return false;
+		return None;
 	}
 	let mut siblings = path.iter();
 	let mut hash = leaf;
@@ -96,13 +102,13 @@ pub fn verify_hash(root: &H256, leaf_count: u32, index: u32, leaf: H256, path: &
 		if beside == Beside::Nothing {
 			continue;
 		}
-		let Some(sibling) = siblings.next() else { return false };
+		let sibling = siblings.next()?;
 		hash = match beside {
 			Beside::Left => node_hash(sibling, &hash),
 			_ => node_hash(&hash, sibling),
 		};
 	}
-	hash == *root
+	Some(hash)
 }
 
 /// Of a path, the hashes that stand to the left: those of complete subtrees, lowest first. They cover

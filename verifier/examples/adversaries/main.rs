@@ -2,7 +2,7 @@
 //! prints how often it was found beside what the formulas say, and what it won or lost.
 //!
 //! `cargo run --release -p armature-verifier --example adversaries [ROUNDS [TABLE]]`, with one of the tables
-//! lanes, memory, gemm, planted and network, or all.
+//! lanes, memory, gemm, storage, planted and network, or all.
 //!
 //! Lanes: tasks are small (two lanes of 120 segments of four steps); what is found depends on the share of
 //! wrong segments and on the number of samples, not on the size. Money is of a device that draws 200 W at
@@ -24,6 +24,24 @@
 //! Products: six states of 24 rows. Two of the devices leave out a share of all rows, and make those again
 //! that a column chooses.
 //!
+//! Storage: three sectors of 1,024 blocks, sealed anew every fifty rounds. Which blocks are refused or late
+//! is counted as for memory, and the formula is the same. Those that are made up are found only where they
+//! are filled again; those that are left out are made again when they are asked for, and found where that
+//! takes longer than the deadline. Blocks made again are counted, each once for a request. Times are made of
+//! that count: sectors of 2^20 blocks with 256 compressions of 0.4 µs, so 0.1 ms a block and 107 s a sector;
+//! two reads of 8 ms for each of the 24 blocks, and 50 ms of way. Late is who takes five seconds for filling
+//! alone, as if disk and way took no time. Whoever makes blocks again and would be late breaks the connection,
+//! and gets one other draw, so that its formula is squared.
+//!
+//! Blocks left out by lot or by choice take little more in larger sectors, and are made one after the other.
+//! At the end of a larger sector the same share is late: it takes as many more; sectors are filled at once
+//! there, so that the longest chain counts. Who fills since the round's block has ten seconds before the
+//! commitment and five after it, 13.97 % of each sector, with a core and a GiB of memory for each; what it fills
+//! before counts among the blocks made again only where it is asked for. Layers of 128 blocks with segments of
+//! 16 are made again in chains that are short enough, which takes many processors at once: time is that of the
+//! longest chain, whatever is made beside it. Of small sectors they leave out less than of large ones, which
+//! the line below the table is about, played with no bytes.
+//!
 //! Planted answers: two of five verifiers say of every round of memory that it passed. One round of a
 //! hundred is answered with what was planted, by one device or another. Whoever has less than half of its
 //! bond left is on no committee any more; others take its place.
@@ -36,6 +54,7 @@ mod lanes;
 mod memory;
 mod network;
 mod planted;
+mod storage;
 
 use armature_primitives::{
 	challenge::{Measured, Verdict},
@@ -65,10 +84,11 @@ fn main() {
 	let mut line = |text: String| writeln!(out, "{text}").expect("standard output is open");
 	let wanted = std::env::args().nth(2);
 	type Print<'a> = &'a dyn Fn(u32, &mut dyn FnMut(String));
-	let tables: [(&str, Print<'_>); 5] = [
+	let tables: [(&str, Print<'_>); 6] = [
 		("lanes", &|rounds, mut line| lanes::print(rounds, &mut line)),
 		("memory", &|rounds, mut line| memory::print(rounds, &mut line)),
 		("gemm", &|rounds, mut line| gemm::print(rounds, &mut line)),
+		("storage", &|rounds, mut line| storage::print(rounds, &mut line)),
 		("planted", &|rounds, mut line| planted::print(rounds, &mut line)),
 		("network", &|rounds, mut line| network::print(rounds, &mut line)),
 	];

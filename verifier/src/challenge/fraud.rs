@@ -5,6 +5,7 @@ use super::{
 	fill::{check_fill, FillOpening},
 	gemm::{check_entry, committed, EntryOpening, GemmTask},
 	memory::{memory_key, sizes},
+	storage::{check_sealed, SealedOpening, SealedStorage},
 	task_hash, SegmentOpening,
 };
 use crate::signature::verify_device;
@@ -29,7 +30,7 @@ pub struct SignedCommit {
 	pub signature: Signature,
 }
 
-/// A proof against a device, at most 17 kB, or 101 kB of an entry; every bound is enforced while decoding.
+/// A proof against a device, at most 17.2 kB, or 101 kB of an entry; every bound is enforced while decoding.
 #[derive(
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
@@ -66,6 +67,14 @@ pub enum FraudProof {
 		/// The entry.
 		opening: Box<EntryOpening>,
 	},
+	/// A block of sealed storage under the committed root is not filled as it should be.
+	#[codec(index = 4)]
+	Sealed {
+		/// What the device committed to.
+		signed: SignedCommit,
+		/// The block.
+		opening: Box<SealedOpening>,
+	},
 }
 
 /// Why a proof proves nothing.
@@ -84,8 +93,8 @@ pub enum FraudError {
 }
 
 /// Whether `proof` shows a fraud of the device with this `key` in the round of `task`. Costs at most
-/// two signature checks, or one and the re-run of a segment, a compression, or the hashes and the product
-/// of three rows.
+/// two signature checks, or one and the re-run of a segment, a block's compressions, or the hashes and the
+/// product of three rows.
 ///
 /// # Errors
 ///
@@ -129,6 +138,12 @@ pub fn check_fraud(
 			let products = GemmTask::of_round(task).ok_or(FraudError::BadOpening)?;
 			is_wrong(check_entry(&products, &[committed(task, root)], opening))
 		},
+		FraudProof::Sealed { signed, opening } => {
+			let root = check(signed)?;
+			let storage = SealedStorage::of_round(task, root).ok_or(FraudError::BadOpening)?;
+			let wanted = (opening.sector, opening.fill.at);
+			is_wrong(check_sealed(genesis, task.device, &storage, wanted, opening))
+		},
 		FraudProof::Equivocation { first, second } => {
 			if first.commit.root == second.commit.root {
 				return Err(FraudError::SameRoot);
@@ -147,12 +162,14 @@ mod tests {
 			block::{Block, BLOCK_LEN},
 			fill::{fill_lane, open_fill, FillSize, OpenedBlock},
 			gemm::{round_nonce, Backend, GemmProver, HostStates},
-			run_lane, State, Transcript,
+			run_lane,
+			storage::{committed_root, sector_key, SectorPlace},
+			State, Transcript,
 		},
 		merkle::Tree,
 	};
 	use armature_primitives::{
-		challenge::{CpuChallenge, GemmChallenge, MemoryChallenge, Work},
+		challenge::{CpuChallenge, GemmChallenge, MemoryChallenge, StorageChallenge, Work},
 		signing::device_payload,
 		telemetry::{PowerReading, PowerSource},
 		DeviceId, MilliWatts, Ppm, RoundId,
@@ -337,6 +354,73 @@ mod tests {
 		assert_eq!(check(&task, root, opening), Err(FraudError::RightResult));
 	}
 
+	const STORAGE: StorageChallenge = StorageChallenge {
+		sectors: 3,
+		blocks: 12,
+		compressions: 2,
+		commit_millis: 8,
+		read_millis: 9,
+	};
+
+	fn storage_task() -> ChallengeTask {
+		ChallengeTask { work: Work::Storage(STORAGE), ..task() }
+	}
+
+	/// Sealed sectors of which the second one has a made-up block, and what opens a block of that one.
+	fn sealed(made_up: u32, opened: u32) -> (H256, SealedOpening) {
+		let task = storage_task();
+		let storage = SealedStorage::of_round(&task, H256::zero()).expect("of this kind");
+		let size = storage.sector();
+		let blocks = |sector| {
+			let key = sector_key(&GENESIS, task.device, sector);
+			filled(&key, &size).expect("in bounds")
+		};
+		let mut wrong = blocks(1);
+		wrong[made_up as usize] = [9; BLOCK_LEN];
+		let sectors = [blocks(0), wrong, blocks(2)];
+		let trees = sectors.each_ref().map(|blocks| Tree::new(blocks).expect("not empty"));
+		let tree = Tree::new(trees.each_ref().map(|tree| tree.root().0)).expect("not empty");
+		let fill = open_fill(&size, opened, |position| {
+			let path = trees[1].prove(position)?.into_inner().try_into().ok()?;
+			Some(OpenedBlock { bytes: sectors[1][position as usize], path })
+		});
+		let path = tree.prove(1).expect("inside").into_inner().try_into();
+		let salt = H256([6; 32]);
+		let opening = SealedOpening {
+			sector: 1,
+			fill: fill.expect("inside"),
+			place: SectorPlace { root: trees[1].root(), path: path.expect("short"), salt },
+		};
+		(committed_root(&task_hash(&task), &salt, &tree.root()), opening)
+	}
+
+	#[test]
+	fn wrong_sealed_block_should_be_fraud_and_a_right_one_not() {
+		let sign = |task: &ChallengeTask, root| {
+			let commit = ChallengeCommit { task: task_hash(task), ..signed(root).commit };
+			let payload = device_payload(Domain::ChallengeCommit, &GENESIS, task.device, &commit);
+			SignedCommit { commit, signature: key().sign(&payload) }
+		};
+		let check = |task: &ChallengeTask, root, opening: &SealedOpening| {
+			let opening = Box::new(opening.clone());
+			let proof = FraudProof::Sealed { signed: sign(task, root), opening };
+			check_fraud(&GENESIS, task, &key().public(), &proof)
+		};
+		let task = storage_task();
+		for made_up in [0, 5] {
+			let (root, opening) = sealed(made_up, made_up);
+			assert_eq!(check(&task, root, &opening), Ok(()), "{made_up}");
+			let bad = Err(FraudError::BadOpening);
+			assert_eq!(check(&task, H256([1; 32]), &opening), bad);
+			assert_eq!(check(&memory_task(), root, &opening), bad);
+			let mut outside = opening.clone();
+			outside.sector = 3;
+			assert_eq!(check(&task, root, &outside), bad);
+		}
+		let (root, opening) = sealed(5, 3);
+		assert_eq!(check(&task, root, &opening), Err(FraudError::RightResult));
+	}
+
 	const GEMM: GemmChallenge = GemmChallenge { side: 8, states: 5 };
 
 	fn gemm_task() -> ChallengeTask {
@@ -418,12 +502,18 @@ mod tests {
 		let opening = Box::new(prover.open(4, 2, 3).expect("kept"));
 		let proof = FraudProof::Entry { signed: signed(root), opening };
 		assert_eq!(check(&proof), Err(FraudError::BadOpening));
+		let (root, opening) = sealed(5, 5);
+		let proof = FraudProof::Sealed { signed: signed(root), opening: Box::new(opening) };
+		assert_eq!(check(&proof), Err(FraudError::BadOpening));
 	}
 
 	#[test]
 	fn proof_should_have_its_stated_size() {
 		assert!(FraudProof::max_encoded_len() <= 102_000, "{}", FraudProof::max_encoded_len());
-		let of_others = SignedCommit::max_encoded_len() + FillOpening::max_encoded_len();
-		assert!(of_others < 17_000, "{of_others}");
+		let openings = [FillOpening::max_encoded_len(), SealedOpening::max_encoded_len()];
+		for opening in openings {
+			let of_others = SignedCommit::max_encoded_len() + opening;
+			assert!(of_others < 17_200, "{of_others}");
+		}
 	}
 }

@@ -78,7 +78,7 @@ pub struct WalkSize {
 /// How much a round on chain has to be filled, and how far to be walked.
 pub fn sizes(memory: &MemoryChallenge) -> (FillSize, WalkSize) {
 	let MemoryChallenge { lanes, blocks, segments, reads } = *memory;
-	(FillSize { lanes, blocks }, WalkSize { segments, reads })
+	(FillSize { lanes, blocks, compressions: 1 }, WalkSize { segments, reads })
 }
 
 /// Checks the size of a round on chain.

@@ -1,24 +1,37 @@
 //! Storage: sealed sectors, of which blocks are asked for at moments that nobody foresees.
 //!
 //! A sector is filled in memory ([`super::fill`], one lane, keyed by device and number) and written
-//! out; the root of all sectors goes on chain when it is sealed. Blocks are drawn later and are due
-//! within a deadline that is a small share of what filling takes: a lane is sequential, whatever the
-//! number of cores, so that share of a sector can be filled again in time, and no more
-//! ([`longest_deadline`]).
+//! out, once. In a round the device commits to all sectors ([`committed_root`]). Blocks are drawn after that, and are
+//! due within a deadline that is a small share of what filling takes, as is the time for the commitment: a
+//! lane is sequential, so that whoever keeps the beginning of a sector fills that share of it again in time,
+//! and no more ([`longest_deadline`]; what else can be left out is in [`super::fill`]). For that the deadline has to be above what disks and the way to a verifier take,
+//! and filling long: each block is compressed many times ([`DEFAULT_COMPRESSIONS`]). Of other blocks the
+//! device shows, without haste, that they were filled as they should be.
 
 use super::{
 	block::BLOCK_LEN,
 	fill::{check_fill, BlockPath, FillOpening, FillSize, SizeError},
 	sampling::draw,
+	task_hash,
 };
 use crate::merkle::{self, Path};
 use alloc::vec::Vec;
-use armature_primitives::{challenge::ChallengeFailure, DeviceId, Ppm, H256};
+use armature_primitives::{
+	challenge::{ChallengeFailure, ChallengeTask, StorageChallenge},
+	DeviceId, Ppm, H256,
+};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
 #[cfg(test)]
 mod tests;
+
+/// Blocks of a sector unless parameters say otherwise: a GiB, which every thread that seals has in memory.
+pub const DEFAULT_SECTOR_BLOCKS: u32 = 1 << 20;
+
+/// Compressions of a block unless parameters say otherwise. One takes 0.4 to 0.6 µs, a sector of
+/// [`DEFAULT_SECTOR_BLOCKS`] then two to three minutes.
+pub const DEFAULT_COMPRESSIONS: u16 = 256;
 
 /// The most sectors of a device.
 pub const MAX_SECTORS: u32 = 1 << MAX_SECTOR_DEPTH;
@@ -47,14 +60,24 @@ pub struct SealedStorage {
 	pub sectors: u32,
 	/// Blocks of each, at least 2.
 	pub blocks: u32,
-	/// Over the roots of all sectors, in their order.
+	/// Compressions of each block, 1 to [`super::fill::MAX_COMPRESSIONS`].
+	pub compressions: u16,
+	/// Hash of the task that is answered.
+	pub task: H256,
+	/// What was committed to; see [`committed_root`].
 	pub root: H256,
 }
 
 impl SealedStorage {
+	/// What a device has committed to in a round on chain, if it is of this kind.
+	pub fn of_round(task: &ChallengeTask, root: H256) -> Option<Self> {
+		let StorageChallenge { sectors, blocks, compressions, .. } = *task.storage()?;
+		Some(Self { sectors, blocks, compressions, task: task_hash(task), root })
+	}
+
 	/// What a sector is filled with: one lane.
 	pub fn sector(&self) -> FillSize {
-		FillSize { lanes: 1, blocks: self.blocks }
+		FillSize { lanes: 1, blocks: self.blocks, compressions: self.compressions }
 	}
 
 	/// All bytes.
@@ -62,25 +85,69 @@ impl SealedStorage {
 		u64::from(self.sectors).saturating_mul(self.sector().bytes())
 	}
 
-	fn has_sector(&self, sector: u32, root: &H256, path: &SectorPath) -> bool {
-		merkle::verify(&self.root, self.sectors, sector, root.as_bytes(), path)
+	fn has_sector(&self, sector: u32, place: &SectorPlace) -> bool {
+		let SectorPlace { root, path, salt } = place;
+		let leaf = merkle::leaf_hash(root.as_bytes());
+		let all = merkle::root_from(self.sectors, sector, leaf, path);
+		all.is_some_and(|all| committed_root(&self.task, salt, &all) == self.root)
 	}
 
 	fn check(&self) -> Result<(), SizeError> {
 		self.sector().count()?;
-		match self.sectors {
-			0 => Err(SizeError::TooSmall),
-			sectors if sectors > MAX_SECTORS => Err(SizeError::TooLarge),
-			_ => Ok(()),
-		}
+		check_sectors(self.sectors)
 	}
 }
 
+fn check_sectors(sectors: u32) -> Result<(), SizeError> {
+	match sectors {
+		0 => Err(SizeError::TooSmall),
+		sectors if sectors > MAX_SECTORS => Err(SizeError::TooLarge),
+		_ => Ok(()),
+	}
+}
+
+/// What a device commits to: `blake2b256("armature/stored\0" || task || salt || all)`, where `all` is the
+/// Merkle root over the roots of all sectors, in their order. The salt is the device's, another one for each
+/// task, and secret until something is opened: else whoever knows what is sealed could tell, without looking,
+/// whether it was committed to, or plant it as if it were wrong.
+pub fn committed_root(task: &H256, salt: &H256, all: &H256) -> H256 {
+	let input = (b"armature/stored\0", task, salt, all);
+	H256(input.using_encoded(sp_io::hashing::blake2_256))
+}
+
+/// Where a sector stands in what was committed to.
+#[derive(
+	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct SectorPlace {
+	/// Over its blocks.
+	pub root: H256,
+	/// From there to the root over all sectors.
+	pub path: SectorPath,
+	/// What that was committed to with.
+	pub salt: H256,
+}
+
+/// Checks the size of a round on chain.
+///
+/// # Errors
+///
+/// [`SizeError`].
+pub fn check_size(storage: &StorageChallenge) -> Result<(), SizeError> {
+	let StorageChallenge { sectors, blocks, compressions, commit_millis, read_millis } = *storage;
+	FillSize { lanes: 1, blocks, compressions }.count()?;
+	check_sectors(sectors)?;
+	if commit_millis == 0 || read_millis == 0 {
+		return Err(SizeError::TooSmall);
+	}
+	Ok(())
+}
+
 /// The key that a sector is filled under: `blake2b256("armature/sector\0" || SCALE(genesis, device,
-/// epoch, number))`. `epoch` is the chain's randomness when the device began to seal: sectors of other
-/// devices, chains and times are no use.
-pub fn sector_key(genesis: &H256, device: DeviceId, epoch: &H256, number: u32) -> H256 {
-	let key = (b"armature/sector\0", genesis, device, epoch, number);
+/// number))`. Sectors of other devices and chains are no use. Nothing in it has to be unknown before: what
+/// was sealed ahead takes as much room.
+pub fn sector_key(genesis: &H256, device: DeviceId, number: u32) -> H256 {
+	let key = (b"armature/sector\0", genesis, device, number);
 	H256(key.using_encoded(sp_io::hashing::blake2_256))
 }
 
@@ -97,10 +164,8 @@ pub struct StoredBlock {
 	pub bytes: [u8; BLOCK_LEN],
 	/// From it to the root of its sector.
 	pub path: BlockPath,
-	/// The root of its sector.
-	pub sector_root: H256,
-	/// From there to the root.
-	pub sector_path: SectorPath,
+	/// Where its sector stands.
+	pub place: SectorPlace,
 }
 
 /// The blocks to ask for, as sector and number: `count` different ones, or all. The `randomness` must
@@ -135,8 +200,8 @@ fn sample(
 	Ok(draw(key, total, count).into_iter().filter_map(place).collect())
 }
 
-/// Checks that a block is the one that was sealed. Whether it was filled as it should be is looked at
-/// once, when it is sealed ([`check_sealed`]).
+/// Checks that a block is one of those that were committed to. Whether it was filled as it should be is looked at by
+/// others ([`check_sealed`]).
 ///
 /// # Errors
 ///
@@ -148,19 +213,19 @@ pub fn check_stored(
 	opening: &StoredBlock,
 ) -> Result<(), ChallengeFailure> {
 	storage.check().map_err(|_| ChallengeFailure::Malformed)?;
-	let StoredBlock { sector, at, bytes, path, sector_root, sector_path } = opening;
+	let StoredBlock { sector, at, bytes, path, place } = opening;
 	if (*sector, *at) != wanted {
 		return Err(ChallengeFailure::Malformed);
 	}
-	let of_device = storage.has_sector(*sector, sector_root, sector_path);
-	if of_device && merkle::verify(sector_root, storage.blocks, *at, bytes, path) {
+	let of_device = storage.has_sector(*sector, place);
+	if of_device && merkle::verify(&place.root, storage.blocks, *at, bytes, path) {
 		Ok(())
 	} else {
 		Err(ChallengeFailure::BadOpening)
 	}
 }
 
-/// What shows that one block of a sector was filled as it should be, when it is sealed.
+/// What shows that one block of a sector was filled as it should be.
 #[derive(
 	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
@@ -169,13 +234,11 @@ pub struct SealedOpening {
 	pub sector: u32,
 	/// The block, under the root of its sector.
 	pub fill: FillOpening,
-	/// That root.
-	pub sector_root: H256,
-	/// From there to the root.
-	pub sector_path: SectorPath,
+	/// Where the sector stands.
+	pub place: SectorPlace,
 }
 
-/// The blocks to look at when sectors are sealed, as sector and number; see [`sample_storage`].
+/// The blocks to be shown to be filled as they should be, as sector and number; see [`sample_storage`].
 ///
 /// # Errors
 ///
@@ -188,8 +251,7 @@ pub fn sample_sealed(
 	sample(b"armature/sample-sealed", randomness, storage, count)
 }
 
-/// Checks that a block of a sector was filled as it should be, under the key of the device and time
-/// ([`sector_key`]).
+/// Checks that a block of a sector was filled as it should be, under the sector's key ([`sector_key`]).
 ///
 /// # Errors
 ///
@@ -197,21 +259,20 @@ pub fn sample_sealed(
 pub fn check_sealed(
 	genesis: &H256,
 	device: DeviceId,
-	epoch: &H256,
 	storage: &SealedStorage,
 	wanted: (u32, u32),
 	opening: &SealedOpening,
 ) -> Result<(), ChallengeFailure> {
 	storage.check().map_err(|_| ChallengeFailure::Malformed)?;
-	let SealedOpening { sector, fill, sector_root, sector_path } = opening;
+	let SealedOpening { sector, fill, place } = opening;
 	if (*sector, fill.at) != wanted {
 		return Err(ChallengeFailure::Malformed);
 	}
-	if !storage.has_sector(*sector, sector_root, sector_path) {
+	if !storage.has_sector(*sector, place) {
 		return Err(ChallengeFailure::BadOpening);
 	}
-	let key = sector_key(genesis, device, epoch, *sector);
-	check_fill(&key, &storage.sector(), sector_root, fill)
+	let key = sector_key(genesis, device, *sector);
+	check_fill(&key, &storage.sector(), &place.root, fill)
 }
 
 /// The longest deadline for blocks, in milliseconds, rounded down, by which at most a share `left_out`

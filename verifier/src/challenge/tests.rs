@@ -24,7 +24,7 @@ fn cpu(task: &ChallengeTask) -> CpuChallenge {
 fn cpu_mut(task: &mut ChallengeTask) -> &mut CpuChallenge {
 	match &mut task.work {
 		Work::Cpu(cpu) => cpu,
-		Work::Memory(_) | Work::Network(_) | Work::Gemm(_) => unreachable!(),
+		_ => unreachable!(),
 	}
 }
 

@@ -8,6 +8,10 @@ use armature_primitives::{
 };
 use codec::Encode;
 
+/// What is added to half of the median time for reads, in milliseconds: how much longer the last of five
+/// waits for a disk, and on a slower way.
+const SLACK_READ_MILLIS: u32 = 2_000;
+
 /// What is added to a quarter of the median time before a time is an outlier, in milliseconds: how
 /// much later than another one verifier may see the same block and the same answer.
 const SLACK_MILLIS: u32 = 500;
@@ -129,7 +133,7 @@ pub fn conclude(verdicts: &[Verdict], seats: usize) -> (Conclusion, Vec<Standing
 }
 
 /// Whether a measurement is near the medians. Each verifier has its own walk, and its own way to the
-/// device: times of reads may be half apart, and [`SLACK_NANOS`]; rates by [`RATE_FACTOR`], and
+/// device: times of reads may be half apart, and [`SLACK_NANOS`] or [`SLACK_READ_MILLIS`]; rates by [`RATE_FACTOR`], and
 /// [`SLACK_KBPS`]; round trips are what they are.
 fn agree(said: &Measured, median: &Measured) -> bool {
 	let in_time = || is_near(said.elapsed_millis(), median.elapsed_millis());
@@ -147,6 +151,10 @@ fn agree(said: &Measured, median: &Measured) -> bool {
 			Measured::Network { up_kbps: up, down_kbps: down, .. },
 			Measured::Network { up_kbps: median_up, down_kbps: median_down, .. },
 		) => is_alike(*up, *median_up) && is_alike(*down, *median_down),
+		(
+			Measured::Storage { read_millis: said, .. },
+			Measured::Storage { read_millis: median, .. },
+		) => said.abs_diff(*median) <= median.div_ceil(2).saturating_add(SLACK_READ_MILLIS),
 		_ => false,
 	}
 }
@@ -183,6 +191,13 @@ fn medians(passed: &[(Measured, PowerReading, H256)]) -> Option<(Measured, Power
 				_ => None,
 			});
 			Measured::Memory { fill_millis: elapsed, read_nanos: upper_median(reads)? }
+		},
+		Measured::Storage { .. } => {
+			let reads = all().filter_map(|measured| match measured {
+				Measured::Storage { read_millis, .. } => Some(read_millis),
+				_ => None,
+			});
+			Measured::Storage { answer_millis: elapsed, read_millis: upper_median(reads)? }
 		},
 		Measured::Network { .. } => {
 			let ways = || {
@@ -335,6 +350,25 @@ mod tests {
 			judged(&verdicts).0,
 			Conclusion::Passed { measured: Measured::Cpu { elapsed_millis: 300 }, power }
 		);
+	}
+
+	#[test]
+	fn reads_of_storage_should_be_near_each_other() {
+		let of = |answer_millis, read_millis| {
+			let Verdict::Passed { power, root, signature, .. } = passed(1) else { unreachable!() };
+			let measured = Measured::Storage { answer_millis, read_millis };
+			Verdict::Passed { measured, power, root, signature }
+		};
+		// The upper median of what they read in is 1,000 ms, of answers 40 ms.
+		let all = [of(30, 400), of(50, 1_000), of(40, 3_500), of(40, 3_501), of(2_000, 900)];
+		let (conclusion, standings) = judged(&all);
+		let Conclusion::Passed { measured, .. } = conclusion else { panic!("{conclusion:?}") };
+		assert_eq!(measured, Measured::Storage { answer_millis: 40, read_millis: 1_000 });
+		// When they saw the block is no figure.
+		assert_eq!(standings, vec![Agrees, Agrees, Agrees, Differs, Agrees]);
+		let (conclusion, standings) = judged(&[of(30, 400), of(30, 600), passed(30)]);
+		assert!(is_passed(conclusion));
+		assert_eq!(standings, vec![Agrees, Agrees, Differs]);
 	}
 
 	#[test]

@@ -26,7 +26,7 @@ use std::{
 };
 
 /// How much is filled.
-pub(super) const FILL: FillSize = FillSize { lanes: 2, blocks: 256 };
+pub(super) const FILL: FillSize = FillSize { lanes: 2, blocks: 256, compressions: 1 };
 
 /// How far each lane walks; a power of two segments, so that half of them are one subtree.
 pub(super) const WALK: WalkSize = WalkSize { segments: 64, reads: 4 };
@@ -49,7 +49,7 @@ fn block_from(key: &H256, lane: u16, at: u32, mut get: impl FnMut(u32) -> Rc<Blo
 	let Some(previous) = at.checked_sub(1) else { return first_block(&LaneKey::new(key, lane)) };
 	let before = get(previous);
 	let sources = parents(&before, at).map(get);
-	next_block(&LaneKey::new(key, lane), &before, sources.each_ref().map(Rc::as_ref), at)
+	next_block(&LaneKey::new(key, lane), &before, sources.each_ref().map(Rc::as_ref), at, 1)
 }
 
 fn filled_lane(key: &H256, lane: u16) -> Vec<Rc<Block>> {

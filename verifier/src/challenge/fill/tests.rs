@@ -58,7 +58,7 @@ impl Filled {
 	}
 }
 
-const SIZE: FillSize = FillSize { lanes: 2, blocks: 20 };
+const SIZE: FillSize = FillSize { lanes: 2, blocks: 20, compressions: 1 };
 
 /// Checked against a second implementation, in Python, which is not kept here.
 #[test]
@@ -66,8 +66,32 @@ fn the_fill_should_never_drift() {
 	let root = Filled::new(&KEY, SIZE).tree.root();
 	assert_eq!(
 		format!("{root:?}"),
-		"0x41da77a079320994f176a61ca5768b0326e0b3fb6cbb5136638ea2e4516bb257"
+		"0xce55ab0e5e44283362a552178728cea95cd3505c85fcd26a89cbcc8ddbcbd0cf"
 	);
+	let slow = Filled::new(&KEY, FillSize { compressions: 3, ..SIZE }).tree.root();
+	assert_eq!(
+		format!("{slow:?}"),
+		"0x5b6c82108567eb809476821bb56c7158124dbe98ef5c00ea7cfda299726a69c6"
+	);
+}
+
+#[test]
+fn blocks_should_be_compressed_as_often_as_asked_for() {
+	let size = FillSize { compressions: 3, ..SIZE };
+	let slow = Filled::new(&KEY, size);
+	for position in 0..40 {
+		assert_eq!(slow.check(&slow.open(position)), Ok(()), "{position}");
+	}
+	for compressions in [2, 4] {
+		let size = FillSize { compressions, ..SIZE };
+		let root = slow.tree.root();
+		let outcome = check_fill(&KEY, &size, &root, &slow.open(7));
+		assert_eq!(outcome, Err(ChallengeFailure::WrongResult), "{compressions}");
+	}
+	let quick = Filled::new(&KEY, SIZE);
+	let twice = Block::compress(&Block::compress(&quick.blocks[1]));
+	assert_eq!(slow.blocks[0], quick.blocks[0]);
+	assert_eq!(slow.blocks[1], twice);
 }
 
 #[test]
@@ -160,14 +184,18 @@ fn openings_that_do_not_fit_should_be_told_apart() {
 
 #[test]
 fn sizes_should_be_bounded() {
-	let count = |lanes, blocks| FillSize { lanes, blocks }.count();
+	let count = |lanes, blocks| FillSize { lanes, blocks, compressions: 1 }.count();
 	assert_eq!(count(0, 9), Err(SizeError::TooSmall));
 	assert_eq!(count(1, 1), Err(SizeError::TooSmall));
 	assert_eq!(count(1, 2), Ok(2));
 	assert_eq!(count(1, u32::MAX), Ok(u32::MAX));
 	assert_eq!(count(2, u32::MAX / 2), Ok(u32::MAX - 1));
 	assert_eq!(count(2, u32::MAX / 2 + 1), Err(SizeError::TooLarge));
-	assert_eq!(FillSize { lanes: 3, blocks: 5 }.bytes(), 15 * 1_024);
+	assert_eq!(FillSize { lanes: 3, blocks: 5, compressions: 1 }.bytes(), 15 * 1_024);
+	let of = |compressions| FillSize { compressions, ..SIZE }.count();
+	assert_eq!(of(0), Err(SizeError::TooSmall));
+	assert_eq!((of(1), of(MAX_COMPRESSIONS)), (Ok(40), Ok(40)));
+	assert_eq!(of(MAX_COMPRESSIONS + 1), Err(SizeError::TooLarge));
 	assert_eq!(SIZE.position(1, 19), Some(39));
 	assert_eq!(SIZE.place(39), Some((1, 19)));
 	assert_eq!((SIZE.position(2, 0), SIZE.position(0, 20), SIZE.place(40)), (None, None, None));
@@ -184,23 +212,41 @@ fn openings_should_be_bounded_on_the_wire() {
 }
 
 #[test]
-fn parents_should_be_spread_over_all_that_was_before() {
-	let filled = Filled::new(&KEY, FillSize { lanes: 1, blocks: 400 });
-	let mut quarters = [0u32; 4];
-	for at in 200..400u32 {
+fn parents_should_be_near_and_far() {
+	let filled = Filled::new(&KEY, FillSize { lanes: 1, blocks: 512, compressions: 1 });
+	let mut ranges = [0u32; 9];
+	let mut far = [0u32; 2];
+	for at in 256..512u32 {
 		for parent in parents(&filled.blocks[at as usize - 1], at) {
-			assert!(parent < at);
-			quarters[(parent * 4 / at) as usize] += 1;
+			let back = at - parent;
+			assert!((1..=at).contains(&back));
+			ranges[back.ilog2() as usize] += 1;
+			if (64..128).contains(&back) {
+				far[usize::from(back >= 96)] += 1;
+			}
 		}
 	}
-	// 1,200 draws: 300 each, standard deviation 15.
-	assert!(quarters.iter().all(|count| (225..375).contains(count)), "{quarters:?}");
+	// 1,536 draws: 171 each, standard deviation 12; and 85 in each half of a range, standard deviation 9.
+	assert!(ranges.iter().all(|count| (120..222).contains(count)), "{ranges:?}");
+	assert!(far.iter().all(|count| (50..130).contains(count)), "{far:?}");
+}
+
+#[test]
+fn parents_should_be_what_a_word_says() {
+	// Of block 5 there are three ranges of distances: 1, 2 and 3, 4 and 5.
+	let third = u64::MAX / 3 + 1;
+	let of = |word| parent(word, 5);
+	assert_eq!((of(0), of(third - 1)), (4, 4));
+	assert_eq!((of(third), of(third + third / 2 + 1), of(2 * third - 2)), (3, 2, 2));
+	assert_eq!((of(2 * third), of(u64::MAX)), (1, 0));
+	assert_eq!((parent(0, 1), parent(u64::MAX, 1)), (0, 0));
+	assert_eq!((parent(0, u32::MAX), parent(u64::MAX, u32::MAX)), (u32::MAX - 1, 0));
 }
 
 proptest! {
 	#[test]
 	fn places_should_be_read_back(lanes in 1u16..50, blocks in 2u32..1_000, at: u32) {
-		let size = FillSize { lanes, blocks };
+		let size = FillSize { lanes, blocks, compressions: 1 };
 		let position = at % size.count().unwrap();
 		let (lane, number) = size.place(position).unwrap();
 		prop_assert_eq!(size.position(lane, number), Some(position));

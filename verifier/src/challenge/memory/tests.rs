@@ -4,7 +4,7 @@ use alloc::vec;
 use codec::{DecodeAll, MaxEncodedLen};
 use merkle::Tree;
 
-const FILL: FillSize = FillSize { lanes: 2, blocks: 30 };
+const FILL: FillSize = FillSize { lanes: 2, blocks: 30, compressions: 1 };
 const WALK: WalkSize = WalkSize { segments: 5, reads: 4 };
 
 fn fill_key() -> H256 {
@@ -115,7 +115,7 @@ impl Walked {
 fn the_walk_should_never_drift() {
 	assert_eq!(
 		format!("{:?}", Walked::new().tree.root()),
-		"0x79ff855a32f64c86e52991b67d0cc71cd144fcfb6f9041a5067354a3bbb4bb01"
+		"0x2cf2b8abfa57ae02e17a91d679d09dd157c20a73f673d35986a981979ee13953"
 	);
 }
 
@@ -239,7 +239,11 @@ fn openings_that_do_not_fit_should_be_told_apart() {
 #[test]
 fn memory_should_be_of_one_device_and_challenge() {
 	let key = |seed, device, blocks| {
-		memory_key(&H256([seed; 32]), DeviceId(device), &FillSize { lanes: 1, blocks })
+		memory_key(
+			&H256([seed; 32]),
+			DeviceId(device),
+			&FillSize { lanes: 1, blocks, compressions: 1 },
+		)
 	};
 	let base = key(1, 2, 3);
 	for other in [key(0, 2, 3), key(1, 0, 3), key(1, 2, 4)] {
@@ -258,9 +262,9 @@ fn sizes_should_be_bounded() {
 	assert_eq!(count((1 << 23) + 1, 1), Err(SizeError::TooLarge));
 	assert_eq!(count(u32::MAX, 1), Err(SizeError::TooLarge));
 	// Sixteen lanes walk, however many have filled.
-	let of_lanes = |lanes| WALK.count(&FillSize { lanes, blocks: 2 });
+	let of_lanes = |lanes| WALK.count(&FillSize { lanes, blocks: 2, compressions: 1 });
 	assert_eq!((of_lanes(16), of_lanes(17), of_lanes(u16::MAX)), (Ok(80), Ok(80), Ok(80)));
-	let none = FillSize { lanes: 0, blocks: 9 };
+	let none = FillSize { lanes: 0, blocks: 9, compressions: 1 };
 	assert_eq!(WALK.count(&none), Err(SizeError::TooSmall));
 	assert_eq!(WALK.reads(&FILL), 40);
 	let largest = WalkOpening::max_encoded_len();
