@@ -212,7 +212,12 @@ impl BenchmarkDevices<AccountId> for Helper {
 		// The market looks at what an open round of it is about.
 		let round = RoundId(u64::MAX.saturating_sub(id.0.into()));
 		let parameters = pallet_challenges::Params::<Runtime>::get();
-		let offer = pallet_challenges::Offer { lanes: 8, memory_mib: 16_384, accelerator: None };
+		let offer = pallet_challenges::Offer {
+			lanes: 8,
+			memory_mib: 16_384,
+			accelerator: None,
+			storage: None,
+		};
 		let task = ChallengeTask {
 			round,
 			device: id,

@@ -112,6 +112,8 @@ fn short_challenges() -> pallet_challenges::Parameters {
 		transfer_millis: 1_000,
 		transfer_kib: 4_096,
 		min_gemm_side: 64,
+		sector_blocks: 4_096,
+		sector_compressions: 16,
 		offer_interval_millis: MINUTE,
 		planted_lead_blocks: 3,
 		planted_interval_millis: MINUTE,

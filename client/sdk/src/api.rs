@@ -66,6 +66,10 @@ const _: &[u8] = include_bytes!("../../../artifacts/metadata.scale");
 		with = "::subxt::utils::Static<::armature_primitives::device::AcceleratorOffer>"
 	),
 	substitute_type(
+		path = "armature_primitives::device::StorageOffer",
+		with = "::subxt::utils::Static<::armature_primitives::device::StorageOffer>"
+	),
+	substitute_type(
 		path = "armature_primitives::device::Performance",
 		with = "::subxt::utils::Static<::armature_primitives::device::Performance>"
 	),

@@ -7,33 +7,25 @@ use crate::{
 };
 use alloc::{boxed::Box, vec::Vec};
 use armature_primitives::{
-	challenge::{
-		ChallengeCommit, ChallengeTask, CpuChallenge, GemmChallenge, Measured, MemoryChallenge,
-		Verdict, Work, WorkKind,
-	},
+	challenge::{ChallengeCommit, ChallengeTask, CpuChallenge, Measured, Verdict, Work, WorkKind},
 	device::{
 		AcceleratorOffer, CpuScore, GemmScore, MemoryScore, NetworkScore, Performance, RoundTripTo,
+		StorageOffer, StorageScore,
 	},
 	ed25519,
 	location::{LocationFinding, Position},
 	service::{Network, ServiceAddress, MAX_ADDRESS_LEN},
 	signing::{device_payload, Domain},
 	telemetry::{PowerReading, PowerSource},
-	traits::{BenchmarkClock, BenchmarkDevices, DeviceInspect},
+	traits::{BenchmarkClock, BenchmarkDevices, DeviceBusy, DeviceInspect},
 	Balance, DeviceId, MilliWatts, Moment, Ppm, RoundId, H256,
 };
-use armature_verifier::{
-	challenge::{
-		block::BLOCK_LEN,
-		fill::{open_fill, BlockPath, OpenedBlock},
-		fraud::{FraudProof, SignedCommit},
-		gemm::{self, EntryOpening, GemmTask, OpenedRow},
-		memory::sizes,
-		task_hash,
-		verdict::{planted_hash, seal},
-		State, Transcript, MAX_STEPS_PER_SEGMENT,
-	},
-	merkle,
+use armature_verifier::challenge::{
+	fill::MAX_COMPRESSIONS,
+	fraud::{FraudProof, SignedCommit},
+	gemm, task_hash,
+	verdict::{planted_hash, seal},
+	State, Transcript, MAX_STEPS_PER_SEGMENT,
 };
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -41,7 +33,10 @@ use frame_support::{
 	weights::WeightMeter,
 };
 use frame_system::RawOrigin;
+use frauds::{wrong_block, wrong_entry, wrong_sector};
 use sp_runtime::KeyTypeId;
+
+mod frauds;
 
 const KEY_TYPE: KeyTypeId = KeyTypeId(*b"bnch");
 
@@ -141,6 +136,10 @@ fn verdict<T: Config>(round: &RoundOf<T>) -> Verdict {
 		Work::Memory(_) => Measured::Memory { fill_millis: 12_000, read_nanos: 400 },
 		Work::Network(_) => way(),
 		Work::Gemm(_) => Measured::Gemm { elapsed_millis: 12_000 },
+		Work::Storage(storage) => Measured::Storage {
+			answer_millis: storage.commit_millis,
+			read_millis: storage.read_millis,
+		},
 	};
 	Verdict::Passed { measured, power, root, signature }
 }
@@ -239,11 +238,15 @@ fn performance() -> Performance {
 			operations_per_second: 1_000_000,
 			measured_at: 1_000,
 		}),
+		storage: Some(StorageScore { offer: STORAGE, read_millis: 900, measured_at: 1_000 }),
 	}
 }
 
 /// An accelerator.
 const OFFER: AcceleratorOffer = AcceleratorOffer { memory_mib: 1_024, side: 4_096 };
+
+/// Storage; the parameters are set so.
+const STORAGE: StorageOffer = StorageOffer { sectors: 1_000, blocks: 1 << 20, compressions: 256 };
 
 /// A score of each part, with as many round trips as there may be.
 fn score<T: Config>(device: DeviceId) {
@@ -258,77 +261,6 @@ fn score<T: Config>(device: DeviceId) {
 
 fn place() -> Position {
 	Position { latitude: 50_110_000, longitude: 8_680_000 }
-}
-
-/// A proof against the device of an ended round whose memory, all but one block, is nothing: with the
-/// longest paths.
-fn wrong_block<T: Config>() -> (T::AccountId, RoundId, FraudProof) {
-	let id = open::<T>(0);
-	enrolled::<T>(1);
-	let round = Rounds::<T>::take(id).expect("it is open");
-	let memory = MemoryChallenge { lanes: 2, blocks: 1 << 30, segments: 1, reads: 1 };
-	let task = ChallengeTask { work: Work::Memory(memory), ..round.task };
-	// Every block is the same, so that every level of the tree has one hash only.
-	let bytes = [5u8; BLOCK_LEN];
-	let mut levels = alloc::vec![merkle::leaf_hash(&bytes)];
-	for _ in 0..31 {
-		let below = *levels.last().expect("not empty");
-		levels.push(merkle::node_hash(&below, &below));
-	}
-	let root = levels.pop().expect("not empty");
-	let path: BlockPath = levels.try_into().expect("as deep as a path");
-	let (fill, _) = sizes(&memory);
-	let opening =
-		open_fill(&fill, u32::MAX / 2, |_| Some(OpenedBlock { bytes, path: path.clone() }));
-	let signed = signed::<T>(&task, &round.key, root);
-	close_with::<T>(id, &round, task);
-	let opening = opening.expect("inside");
-	(prover::<T>(), id, FraudProof::Block { signed, opening: Box::new(opening) })
-}
-
-/// A proof against the device of an ended round whose states are all the same, with rows of `kib` KiB and
-/// the longest paths.
-fn wrong_entry<T: Config>(kib: u32) -> (T::AccountId, RoundId, FraudProof) {
-	let id = open::<T>(0);
-	enrolled::<T>(1);
-	let round = Rounds::<T>::take(id).expect("it is open");
-	let side = kib.max(1).saturating_mul(1_024);
-	let work = Work::Gemm(GemmChallenge { side, states: gemm::MAX_STEPS });
-	let task = ChallengeTask { work, ..round.task };
-	let row = alloc::vec![5u8; usize::try_from(side).expect("in memory")];
-	let rows = alloc::vec![gemm::row_hash(&row); row.len()];
-	let state = merkle::Tree::from_hashes(rows).expect("not empty");
-	let states = usize::try_from(gemm::MAX_STEPS).expect("in memory");
-	let states = merkle::Tree::new(alloc::vec![state.root().0; states]).expect("not empty");
-	let opened = |step: u32, at: u32| OpenedRow {
-		row: row.clone().try_into().expect("a row"),
-		path: state.prove(at).expect("inside").into_inner().try_into().expect("a path"),
-		state_root: state.root(),
-		state_path: states
-			.prove(step.checked_sub(1).expect("a step"))
-			.expect("inside")
-			.into_inner()
-			.try_into()
-			.expect("a path"),
-	};
-	let products = GemmTask::of_round(&task).expect("of this kind");
-	let committed = gemm::committed(&task, states.root());
-	let (step, at) = (gemm::MAX_STEPS, 3);
-	let key = gemm::choices_key(&products, &committed.nonce, step, Some(&state.root()));
-	// Some entry is wrong, and made of a state that was committed to.
-	let opening = (0..side)
-		.filter_map(|column| {
-			let back = gemm::choose(&products.size, &key, column).checked_add(1)?;
-			let chosen = step.checked_sub(back).filter(|chosen| *chosen > 0)?;
-			let (last, other) = (opened(step.checked_sub(1)?, at), opened(chosen, column));
-			let (last, other, result) = (Some(last), Some(other), opened(step, at));
-			Some(EntryOpening { step, row: at, column, last, other, result })
-		})
-		.find(|opening| gemm::check_entry(&products, &[committed], opening).is_err())
-		.expect("one of many");
-	let signed = signed::<T>(&task, &round.key, states.root());
-	close_with::<T>(id, &round, task);
-	(prover::<T>(), id, FraudProof::Entry { signed, opening: Box::new(opening) })
 }
 
 /// As many other verifiers as there may be, which take part in nothing.
@@ -439,6 +371,10 @@ mod benchmarks {
 	fn request_challenge() {
 		prepare::<T>();
 		let (provider, device) = enrolled::<T>(0);
+		// Leases are looked for where something else than lanes is missing.
+		let measured_at = T::Clock::now();
+		let cpu = performance().cpu.map(|cpu| CpuScore { measured_at, ..cpu });
+		Performances::<T>::insert(device, Performance { cpu, ..Default::default() });
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(provider.clone()), device);
@@ -558,6 +494,21 @@ mod benchmarks {
 		#[block]
 		{
 			Pallet::<T>::do_prove_fraud(who, id, &proof).expect("a wrong entry");
+		}
+		assert!(EndedRounds::<T>::get(id).is_some_and(|ended| ended.proved.any()));
+	}
+
+	/// A block of a sector, of 16 times `c` compressions, under the longest paths, against the last device of
+	/// its owner.
+	#[benchmark]
+	fn prove_wrong_sector(c: Linear<1, { MAX_COMPRESSIONS as u32 / 16 }>) {
+		prepare::<T>();
+		verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
+		let compressions = u16::try_from(c.saturating_mul(16)).expect("within the range");
+		let (who, id, proof) = wrong_sector::<T>(compressions);
+		#[block]
+		{
+			Pallet::<T>::do_prove_fraud(who, id, &proof).expect("a wrong block");
 		}
 		assert!(EndedRounds::<T>::get(id).is_some_and(|ended| ended.proved.any()));
 	}
@@ -714,7 +665,10 @@ mod benchmarks {
 			let record = Owners::<T>::get(&owner).expect("it is enrolled");
 			assert!(!Pallet::<T>::is_in_maintenance(device));
 			devices = Pallet::<T>::devices_of(&context, &owner, many, Some(device));
-			assert!(Pallet::<T>::lacking(&context.parameters, device, context.now).is_some());
+			let (parameters, now) = (&context.parameters, context.now);
+			let known = Pallet::<T>::valid_performance(parameters, device, now);
+			let beside = T::Busy::is_busy(device);
+			assert!(Pallet::<T>::lacking(parameters, device, &known, beside).is_some());
 			// Each is looked at for an accelerator.
 			let kind = Pallet::<T>::kind_of_start(&context, &record, &devices, None);
 			assert_eq!(kind, WorkKind::Cpu);
@@ -876,15 +830,44 @@ mod benchmarks {
 		// Round trips are looked for where no way is scored.
 		score::<T>(device);
 		Performances::<T>::insert(device, Performance { network: None, ..performance() });
-		let before = AcceleratorOffer { memory_mib: 2_048, ..OFFER };
-		Enrolments::<T>::mutate_extant(device, |record| record.accelerator = Some(before));
+		Enrolments::<T>::mutate_extant(device, |record| {
+			(record.accelerator, record.storage) = (Some(OFFER), Some(STORAGE));
+		});
+		let other = AcceleratorOffer { memory_mib: 2_048, ..OFFER };
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(provider), device, Some(OFFER));
+		_(RawOrigin::Signed(provider), device, Some(other));
 
 		let record = Enrolments::<T>::get(device);
-		assert_eq!(record.and_then(|record| record.accelerator), Some(OFFER));
+		assert_eq!(record.and_then(|record| record.accelerator), Some(other));
 		assert!(Performances::<T>::get(device).gemm.is_none());
+	}
+
+	#[benchmark]
+	fn offer_storage() {
+		prepare::<T>();
+		verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
+		let id = open::<T>(0);
+		let device = Rounds::<T>::get(id).expect("it is open").task.device;
+		let provider = account("provider", 0, SEED);
+		let StorageOffer { blocks, compressions, .. } = STORAGE;
+		Params::<T>::mutate(|parameters| {
+			(parameters.sector_blocks, parameters.sector_compressions) = (blocks, compressions);
+		});
+		// Round trips are looked for where no way is scored.
+		score::<T>(device);
+		Performances::<T>::insert(device, Performance { network: None, ..performance() });
+		Enrolments::<T>::mutate_extant(device, |record| {
+			(record.accelerator, record.storage) = (Some(OFFER), Some(STORAGE));
+		});
+		let other = StorageOffer { sectors: 999, ..STORAGE };
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(provider), device, Some(other));
+
+		let record = Enrolments::<T>::get(device);
+		assert_eq!(record.and_then(|record| record.storage), Some(other));
+		assert!(Performances::<T>::get(device).storage.is_none());
 	}
 
 	#[benchmark]

@@ -248,8 +248,8 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// What all `devices` of an owner are asked to do: what the one that was asked for lacks, or by lot. It
-	/// is the same for all, so that what shares a machine has to share that. Lanes where the lot is products
-	/// and none of them offers an accelerator.
+	/// is the same for all, so that what shares a machine has to share that. Lanes where the lot is what none
+	/// of them that may start offers.
 	pub(crate) fn kind_of_start(
 		context: &DrawContext<T>,
 		record: &OwnerRecord,
@@ -257,23 +257,43 @@ impl<T: Config> Pallet<T> {
 		asked: Option<DeviceId>,
 	) -> WorkKind {
 		if let Some(device) = asked {
-			if let Some(kind) = Self::lacking(&context.parameters, device, context.now) {
+			let known = Self::valid_performance(&context.parameters, device, context.now);
+			let beside = T::Busy::is_busy(device);
+			if let Some(kind) = Self::lacking(&context.parameters, device, &known, beside) {
 				return kind;
 			}
 		}
 		let (point, _) = Self::lots(context, b"chlk", record.index);
 		let point = u128::from(point).saturating_mul(Ppm::ONE.0.into()) >> 64;
-		let Parameters { memory_part, network_part, gemm_part, .. } = context.parameters;
+		let drawn = Self::kind_at(&context.parameters, point);
+		// One that cannot start must not spare the others.
+		let starts = |device: &DeviceId| {
+			Self::offers(&context.parameters, *device, drawn)
+				&& T::Devices::device(*device)
+					.is_some_and(|info| Self::may_start(*device, info.status, asked))
+		};
+		if drawn == WorkKind::Cpu || devices.iter().any(starts) {
+			drawn
+		} else {
+			WorkKind::Cpu
+		}
+	}
+
+	/// The kind of work that a point, in parts of a million, is in; lanes have what is left.
+	fn kind_at(parameters: &Parameters, point: u128) -> WorkKind {
+		let Parameters { memory_part, network_part, gemm_part, storage_part, .. } = *parameters;
 		let upto_memory = u128::from(memory_part.0);
 		let upto_network = upto_memory.saturating_add(network_part.0.into());
 		let upto_gemm = upto_network.saturating_add(gemm_part.0.into());
-		let offers = |device: &DeviceId| Self::offers_gemm(&context.parameters, *device);
+		let upto_storage = upto_gemm.saturating_add(storage_part.0.into());
 		if point < upto_memory {
 			WorkKind::Memory
 		} else if point < upto_network {
 			WorkKind::Network
-		} else if point < upto_gemm && devices.iter().any(offers) {
+		} else if point < upto_gemm {
 			WorkKind::Gemm
+		} else if point < upto_storage {
+			WorkKind::Storage
 		} else {
 			WorkKind::Cpu
 		}
@@ -329,14 +349,10 @@ impl<T: Config> Pallet<T> {
 				return Visit::Dropped;
 			},
 		};
-		let may = !Self::is_in_maintenance(device)
-			&& if asked == Some(device) {
-				Self::may_request(info.status)
-			} else {
-				Self::may_draw(info.status)
-			};
-		// What shares a machine with an accelerator must not get it for its lanes while that multiplies.
-		let may = may && (kind != WorkKind::Gemm || Self::offers_gemm(&context.parameters, device));
+		let may = Self::may_start(device, info.status, asked);
+		// What shares a machine with an accelerator must not get it for its lanes while that multiplies; nor
+		// with a disk.
+		let may = may && Self::offers(&context.parameters, device, kind);
 		// An owner has open rounds of its own devices only, but for one that has left and come back.
 		let may = may && !OpenRounds::<T>::contains_key(device);
 		let due = may && Self::fits(device, &info, loads);
@@ -347,6 +363,13 @@ impl<T: Config> Pallet<T> {
 		} else {
 			Visit::Passed
 		}
+	}
+
+	/// Whether a device in this state may start, where one was `asked` for or none.
+	fn may_start(device: DeviceId, status: DeviceStatus, asked: Option<DeviceId>) -> bool {
+		let may =
+			if asked == Some(device) { Self::may_request(status) } else { Self::may_draw(status) };
+		may && !Self::is_in_maintenance(device)
 	}
 
 	/// Whether the site's circuit carries the device beside those already started; one alone may

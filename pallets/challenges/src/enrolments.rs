@@ -43,10 +43,10 @@ impl<T: Config> Pallet<T> {
 		ensure!(owner.open == 0 && !OpenRounds::<T>::contains_key(device), Error::<T>::RoundOpen);
 		let now = T::Clock::now();
 		let parameters = Params::<T>::get();
-		let lacking = Self::lacking(&parameters, device, now).ok_or(Error::<T>::ScoreValid)?;
-		// Of what a lease has nothing is measured but lanes.
-		let is_lanes = lacking == WorkKind::Cpu;
-		ensure!(is_lanes || !T::Busy::is_busy(device), Error::<T>::LeaseOpen);
+		let known = Self::valid_performance(&parameters, device, now);
+		let is_lacking = |beside| Self::lacking(&parameters, device, &known, beside).is_some();
+		ensure!(is_lacking(false), Error::<T>::ScoreValid);
+		ensure!(is_lacking(true) || !T::Busy::is_busy(device), Error::<T>::LeaseOpen);
 		ensure!(now >= record.cool_at(parameters.window_millis), Error::<T>::CoolingDown);
 		ensure!(now >= owner.rests_until, Error::<T>::Resting);
 		Ok(record.owner)
@@ -210,25 +210,25 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// What a device's score lacks first of what the device offers; `None` where nothing is missing.
+	/// What the `known` score of a device lacks first of what the device offers, or of what can be measured
+	/// `beside` a lease: it has none of the storage, and leaves lanes. `None` where nothing is missing.
 	pub(crate) fn lacking(
 		parameters: &Parameters,
 		device: DeviceId,
-		now: Moment,
+		known: &Performance,
+		beside: bool,
 	) -> Option<WorkKind> {
-		let known = Self::valid_performance(parameters, device, now);
-		let Performance { cpu, memory, network, gemm } = &known;
-		if cpu.is_none() {
-			Some(WorkKind::Cpu)
-		} else if memory.is_none() {
-			Some(WorkKind::Memory)
-		} else if network.is_none() {
-			Some(WorkKind::Network)
-		} else if gemm.is_none() && Self::offers_gemm(parameters, device) {
-			Some(WorkKind::Gemm)
-		} else {
-			None
-		}
+		let Performance { cpu, memory, network, gemm, storage } = known;
+		[
+			(WorkKind::Cpu, cpu.is_none()),
+			(WorkKind::Memory, memory.is_none() && !beside),
+			(WorkKind::Network, network.is_none() && !beside),
+			(WorkKind::Gemm, gemm.is_none() && !beside),
+			(WorkKind::Storage, storage.is_none()),
+		]
+		.into_iter()
+		.find(|(kind, is_missing)| *is_missing && Self::offers(parameters, device, *kind))
+		.map(|(kind, _)| kind)
 	}
 
 	/// Whether products can be asked for by what a device offers now.
@@ -237,19 +237,41 @@ impl<T: Config> Pallet<T> {
 		offer.is_some_and(|offer| parameters.gemm(&offer).is_some())
 	}
 
+	/// Whether storage can be asked for by what a device offers now.
+	pub(crate) fn offers_storage(parameters: &Parameters, device: DeviceId) -> bool {
+		let offer = Enrolments::<T>::get(device).and_then(|record| record.storage);
+		offer.is_some_and(|offer| parameters.storage(&offer).is_some())
+	}
+
+	/// Whether a device offers what work of this kind is about. Everyone has lanes, memory and a way to
+	/// verifiers.
+	pub(crate) fn offers(parameters: &Parameters, device: DeviceId, kind: WorkKind) -> bool {
+		match kind {
+			WorkKind::Cpu | WorkKind::Memory | WorkKind::Network => true,
+			WorkKind::Gemm => Self::offers_gemm(parameters, device),
+			WorkKind::Storage => Self::offers_storage(parameters, device),
+		}
+	}
+
 	/// The parts of a device's score that are within their age limit at `now`.
 	pub(crate) fn valid_performance(
 		parameters: &Parameters,
 		device: DeviceId,
 		now: Moment,
 	) -> Performance {
-		let Performance { cpu, memory, network, gemm } = Performances::<T>::get(device);
+		let Performance { cpu, memory, network, gemm, storage } = Performances::<T>::get(device);
 		let counts = |since: Moment| now <= since.saturating_add(parameters.score_max_age_millis);
 		Performance {
 			cpu: cpu.filter(|score| counts(score.measured_at)),
 			memory: memory.filter(|score| counts(score.measured_at)),
 			network: network.filter(|score| counts(score.measured_at)),
-			gemm: gemm.filter(|score| counts(score.measured_at)),
+			// What was offered before the parameters ruled it out says nothing of what counts now.
+			gemm: gemm.filter(|score| {
+				counts(score.measured_at) && parameters.gemm(&score.offer).is_some()
+			}),
+			storage: storage.filter(|score| {
+				counts(score.measured_at) && parameters.storage(&score.offer).is_some()
+			}),
 		}
 	}
 }
@@ -262,7 +284,7 @@ impl<T: Config> PerformanceInspect for Pallet<T> {
 	fn is_memory_busy(device: DeviceId) -> bool {
 		let is_held = |round: &RoundOf<T>| match round.task.work.kind() {
 			WorkKind::Memory | WorkKind::Gemm => !round.is_sealed(T::Clock::now()),
-			WorkKind::Cpu | WorkKind::Network => false,
+			WorkKind::Cpu | WorkKind::Network | WorkKind::Storage => false,
 		};
 		let round = OpenRounds::<T>::get(device).and_then(Rounds::<T>::get);
 		round.is_some_and(|round| is_held(&round))

@@ -8,7 +8,12 @@ use armature_primitives::{
 	traits::{DeviceInspect, DeviceLifecycle},
 	RoundId,
 };
-use armature_verifier::challenge::fraud::{check_fraud, FraudError, FraudProof};
+use armature_verifier::challenge::{
+	fill::MAX_COMPRESSIONS,
+	fraud::{check_fraud, FraudError, FraudProof},
+	gemm::MAX_SIDE,
+	MAX_STEPS_PER_SEGMENT,
+};
 use frame_support::{
 	dispatch::{DispatchResultWithPostInfo, Pays, PostDispatchInfo},
 	ensure,
@@ -50,9 +55,10 @@ impl<T: Config> Pallet<T> {
 		T::Currency::release(&reason, &who, bond, Precision::Exact)?;
 		Self::mark_proved(id, proof);
 		let share = match proof {
-			FraudProof::Segment { .. } | FraudProof::Block { .. } | FraudProof::Entry { .. } => {
-				parameters.fault_slash
-			},
+			FraudProof::Segment { .. }
+			| FraudProof::Block { .. }
+			| FraudProof::Entry { .. }
+			| FraudProof::Sealed { .. } => parameters.fault_slash,
 			FraudProof::Equivocation { .. } => parameters.fraud_slash,
 		};
 		// Wrong segments of several rounds may have one cause; it is in jail for that, or for worse. Two
@@ -99,6 +105,15 @@ impl<T: Config> Pallet<T> {
 		EndedRounds::<T>::mutate_extant(id, |ended| mark(&mut ended.proved));
 	}
 
+	/// What the dearest proof weighs.
+	pub(crate) fn dearest_proof() -> Weight {
+		T::WeightInfo::prove_fraud(MAX_STEPS_PER_SEGMENT / 1_024)
+			.max(T::WeightInfo::prove_wrong_block())
+			.max(T::WeightInfo::prove_equivocation())
+			.max(T::WeightInfo::prove_wrong_entry(MAX_SIDE / 1_024))
+			.max(T::WeightInfo::prove_wrong_sector(u32::from(MAX_COMPRESSIONS) / 16))
+	}
+
 	fn proof_weight(task: &ChallengeTask, proof: &FraudProof) -> Weight {
 		match proof {
 			FraudProof::Segment { .. } => {
@@ -109,6 +124,10 @@ impl<T: Config> Pallet<T> {
 			FraudProof::Entry { .. } => {
 				let side = task.gemm().map_or(0, |gemm| gemm.side);
 				T::WeightInfo::prove_wrong_entry(side.div_ceil(1_024))
+			},
+			FraudProof::Sealed { .. } => {
+				let compressions = task.storage().map_or(0, |storage| storage.compressions);
+				T::WeightInfo::prove_wrong_sector(u32::from(compressions).div_ceil(16))
 			},
 			FraudProof::Equivocation { .. } => T::WeightInfo::prove_equivocation(),
 		}
@@ -127,7 +146,10 @@ impl<T: Config> Pallet<T> {
 
 fn is_fault(proof: &FraudProof) -> bool {
 	match proof {
-		FraudProof::Segment { .. } | FraudProof::Block { .. } | FraudProof::Entry { .. } => true,
+		FraudProof::Segment { .. }
+		| FraudProof::Block { .. }
+		| FraudProof::Entry { .. }
+		| FraudProof::Sealed { .. } => true,
 		FraudProof::Equivocation { .. } => false,
 	}
 }

@@ -41,15 +41,13 @@ pub mod pallet {
 	use alloc::{boxed::Box, vec::Vec};
 	use armature_primitives::{
 		challenge::{Assignment, Verdict, WorkKind},
-		device::{AcceleratorOffer, Performance, RoundTripTo},
+		device::{AcceleratorOffer, Performance, RoundTripTo, StorageOffer},
 		location::Position,
 		service::ServiceAddress,
 		traits::{DeviceBusy, DeviceInspect, DeviceLifecycle, EnergyInspect, PowerSink},
 		Balance, DeviceId, Moment, RoundId, H256,
 	};
-	use armature_verifier::challenge::{
-		fraud::FraudProof, gemm::MAX_SIDE, power::PowerFault, MAX_STEPS_PER_SEGMENT,
-	};
+	use armature_verifier::challenge::{fraud::FraudProof, power::PowerFault};
 	use frame_support::{
 		dispatch::DispatchResultWithPostInfo,
 		pallet_prelude::*,
@@ -103,13 +101,12 @@ pub mod pallet {
 		/// May change the parameters.
 		type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
-		/// The most verifiers that take assignments at once; at least 1. Must not shrink below the
-		/// number of active verifiers.
+		/// The most verifiers that take assignments at once, at least 1 and as many as do already.
 		#[pallet::constant]
 		type MaxVerifiers: Get<u32>;
 
-		/// The most owners and devices that one block looks at, and so the most rounds it opens; at least
-		/// 8. Draws take half of them and no more than a quarter beyond, requests the rest.
+		/// The most owners and devices that one block looks at, and so the most rounds it opens, at least 8:
+		/// half of them by draws, and no more than a quarter beyond, the rest by requests.
 		#[pallet::constant]
 		type MaxRoundsPerBlock: Get<u32>;
 
@@ -480,6 +477,13 @@ pub mod pallet {
 			/// The new parameters.
 			parameters: Parameters,
 		},
+		/// A device offers sealed storage to be measured, or none any more.
+		StorageOffered {
+			/// The device.
+			device: DeviceId,
+			/// What it offers.
+			offer: Option<StorageOffer>,
+		},
 	}
 
 	/// What went wrong.
@@ -529,8 +533,7 @@ pub mod pallet {
 		SealedTwice,
 		/// The round's deadline has passed. Leave it out.
 		DeadlinePassed,
-		/// This verifier has not sealed a verdict on the round, or has revealed it already. Leave it
-		/// out.
+		/// This verifier has not sealed a verdict on the round, or has revealed it already. Leave it out.
 		NotSealed,
 		/// Others can still seal their verdicts. Wait until they have or the deadline has passed.
 		RevealTooEarly,
@@ -538,12 +541,10 @@ pub mod pallet {
 		RevealTooLate,
 		/// The verdict and its salt are not what was sealed. Reveal what was.
 		SealBroken,
-		/// A passed verdict took no time or longer than the window, moved nothing, is of another kind of work,
-		/// is under another root than the task's hash where nothing is computed, or its power figures
-		/// contradict themselves. Judge such a device as failed.
+		/// A passed verdict took no time or too long, moved nothing, is of another kind of work, is under another
+		/// root than it has to be, or its power figures contradict themselves. Judge such a device as failed.
 		ImplausibleVerdict,
-		/// A passed verdict's root and power figures are not signed by the device. Judge such a device as
-		/// failed.
+		/// The device has not signed a passed verdict's root and power figures. Judge it as failed.
 		ForgedCommitment,
 		/// The verifier has earned nothing since it was paid last. Judge a round.
 		NothingEarned,
@@ -559,7 +560,7 @@ pub mod pallet {
 		ProofNotSigned,
 		/// Both commitments have the same root, which is no fraud.
 		ProofOfOneRoot,
-		/// The opening is not under the committed root, or of no segment of the task.
+		/// The opening is not under the committed root, or of nothing that the task asks for.
 		ProofNotOpened,
 		/// A parameter is out of bounds. See `Parameters::validate`.
 		InvalidParameters,
@@ -583,10 +584,10 @@ pub mod pallet {
 		MaintenanceTooOften,
 		/// There is no such place. Give at most 90 degrees north or south and 180 east or west.
 		InvalidPosition,
-		/// Rows are too short or too long, or not one state fits the memory, or too many do. Offer more
-		/// memory, or rows of another length; the parameters have the bounds.
+		/// Not one state of such rows fits the memory, too many do, or rows or sectors are not of the sizes, or as
+		/// many, as count. Offer what is within the parameters' bounds.
 		InvalidOffer,
-		/// The device's last offer was made too short a time ago. Wait, or take it back.
+		/// The device's last offer of that was made too short a time ago. Wait, or take it back.
 		OfferTooOften,
 	}
 
@@ -597,8 +598,7 @@ pub mod pallet {
 			Self::set_aside()
 		}
 
-		/// At the end of the block, when its own randomness is there: what is drawn from the randomness of
-		/// the block before is known a slot ahead to whoever has that block.
+		/// At the end, when the block's own randomness is there: that of its parent is known a slot ahead.
 		fn on_finalize(block: BlockNumberFor<T>) {
 			Self::draw_rounds(block);
 		}
@@ -625,8 +625,7 @@ pub mod pallet {
 		/// Signed by the verifier's account.
 		///
 		/// ## Details
-		/// Holds `verifier_bond` of the parameters. The verifier may be assigned from the next
-		/// block on.
+		/// Holds `verifier_bond` of the parameters. The verifier may be assigned from the next block on.
 		///
 		/// ## Errors
 		/// `AlreadyVerifier`, `TooManyVerifiers`, or the currency's when the bond is not there.
@@ -655,8 +654,7 @@ pub mod pallet {
 		/// Signed by the verifier's account.
 		///
 		/// ## Details
-		/// Rounds already assigned stay assigned, and the bond stays held for
-		/// `verifier_unbonding_millis`.
+		/// Rounds already assigned stay assigned, and the bond stays held for `verifier_unbonding_millis`.
 		///
 		/// ## Errors
 		/// `NotVerifier`, `VerifierRetired`.
@@ -685,9 +683,8 @@ pub mod pallet {
 		/// Signed by the device's provider or operator.
 		///
 		/// ## Details
-		/// The first round begins soon, with other devices of the owner, unless one of them waits already or
-		/// they have just worked for one: then it begins with a draw or a request. There is no way back: a
-		/// device leaves when it retires or is jailed.
+		/// The first round begins soon, with other devices of the owner, unless they wait or have just worked:
+		/// then with a draw or a request. A device leaves when it retires or is jailed.
 		///
 		/// ## Errors
 		/// `UnknownDevice`, `NotOperator`, `DeviceNotReady`, `AlreadyEnrolled`.
@@ -703,9 +700,8 @@ pub mod pallet {
 		/// Signed by the device's provider or operator.
 		///
 		/// ## Details
-		/// All devices of the owner that may be challenged, as far as a block has room for them, start
-		/// together in a later block, with seeds of that block's randomness: asking gives no head start, and
-		/// what shares a machine shares its speed. Where there are too few verifiers then, nothing begins.
+		/// All devices of the owner that may be challenged, as far as a block has room, start together in a
+		/// later block, with seeds of its randomness. Where there are too few verifiers then, nothing begins.
 		///
 		/// ## Errors
 		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`, `DeviceNotReady`, `AlreadyRequested`,
@@ -723,8 +719,7 @@ pub mod pallet {
 		///
 		/// ## Details
 		/// What is sealed has to be revealed, once all have sealed or the deadline has passed; see
-		/// `armature_verifier::challenge::verdict::seal` for the hash. The first bad item fails the whole
-		/// call.
+		/// `armature_verifier::challenge::verdict::seal` for the hash. The first bad item fails the whole call.
 		///
 		/// ## Errors
 		/// `NoVerdicts`, `RoundNotFound`, `NotAssigned`, `SealedTwice`, `DeadlinePassed`.
@@ -740,10 +735,9 @@ pub mod pallet {
 		/// `AdminOrigin`.
 		///
 		/// ## Details
-		/// Open rounds keep their task, committee and deadlines, verifiers their bond. All the rest applies
-		/// at once: shares and loads to owners, fees, penalties and bonds to what ends or is proved from now
-		/// on, times to scores, unbonding verifiers and ended rounds. `dispute_millis` should stay below the
-		/// time that a device's bond unbonds.
+		/// Open rounds keep their task, committee and deadlines, verifiers their bond. The rest applies at once,
+		/// also to scores, unbonding verifiers and ended rounds. `dispute_millis` should stay below the time that
+		/// a device's bond unbonds.
 		///
 		/// ## Errors
 		/// `InvalidParameters`.
@@ -798,20 +792,16 @@ pub mod pallet {
 		/// Signed by anyone who can bond `dispute_bond`.
 		///
 		/// ## Details
-		/// Decided at once: a segment is re-run, a block filled or an entry computed again. A wrong one costs
-		/// the device `fault_slash` of its bond, unless it is in jail already, and two roots cost `fraud_slash`;
-		/// its enrolment and its score are gone, it is jailed unless it has retired, and the round fails if it
-		/// is open. The proof earns `fraud_reward`, at most a fifth of what was slashed, and is free. A segment,
-		/// block or entry that is right costs the bond.
+		/// Decided at once: a segment is re-run, a block of memory or of a sector filled, or an entry computed
+		/// again. A wrong one costs the device `fault_slash` of its bond, unless it is in jail already, two roots
+		/// `fraud_slash`. It is enrolled no more, and the round fails. The proof earns `fraud_reward`, at most a
+		/// fifth of what was slashed, and is free. What is right costs the bond.
 		///
 		/// ## Errors
 		/// `RoundNotFound`, `DisputeWindowOver`, `FraudKnown`, `UnknownDevice`, `ProofOfOtherTask`,
-		/// `ProofNotSigned`, `ProofOfOneRoot`, `ProofNotOpened`, or the currency's when the bond is not
-		/// there.
+		/// `ProofNotSigned`, `ProofOfOneRoot`, `ProofNotOpened`, or the currency's when the bond is not there.
 		#[pallet::call_index(10)]
-		#[pallet::weight(T::WeightInfo::prove_fraud(MAX_STEPS_PER_SEGMENT / 1_024)
-			.max(T::WeightInfo::prove_wrong_block()).max(T::WeightInfo::prove_equivocation())
-			.max(T::WeightInfo::prove_wrong_entry(MAX_SIDE / 1_024)))]
+		#[pallet::weight(Pallet::<T>::dearest_proof())]
 		pub fn prove_fraud(
 			origin: OriginFor<T>,
 			round: RoundId,
@@ -826,8 +816,7 @@ pub mod pallet {
 		/// Signed by the device's provider or operator.
 		///
 		/// ## Details
-		/// The device is not challenged, and has no score, so that it gets no work. Ends with
-		/// `end_maintenance`.
+		/// The device is not challenged, and has no score: it gets no work. Ends with `end_maintenance`.
 		///
 		/// ## Errors
 		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`, `InMaintenance`, `RoundOpen`, `LeaseOpen`,
@@ -844,9 +833,8 @@ pub mod pallet {
 		/// Signed by the device's provider or operator.
 		///
 		/// ## Details
-		/// All of the owner's devices that may be challenged start soon, unless one of them waits or works
-		/// already, they rest, or the device has failed a round too short a time ago: then its operator asks
-		/// later.
+		/// All of the owner's devices that may be challenged start soon, unless some wait, work or rest, or the
+		/// device has failed a round too short a time ago: then its operator asks later.
 		///
 		/// ## Errors
 		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`, `NotInMaintenance`.
@@ -863,9 +851,8 @@ pub mod pallet {
 		/// Signed by the device's provider or operator.
 		///
 		/// ## Details
-		/// See `armature_verifier::challenge::verdict::planted_hash` for the hash. It is public, so that a
-		/// device should have one announced at all times. Nothing must ever be opened under the planted root:
-		/// that would be a fraud.
+		/// See `armature_verifier::challenge::verdict::planted_hash`. It is public: a device should have one
+		/// announced at all times. Nothing must ever be opened under the planted root: that would be a fraud.
 		///
 		/// ## Errors
 		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`.
@@ -881,9 +868,8 @@ pub mod pallet {
 		/// Signed by the device's provider or operator.
 		///
 		/// ## Details
-		/// Score, failures and share are what they were before, unless another round or maintenance has
-		/// changed the score since. Verifiers that passed the answer lose `planted_penalty` each, and a fifth of
-		/// what they lose is paid to the caller, as long as there is money.
+		/// Score, failures and share are what they were, unless the score has changed since. Verifiers that passed
+		/// the answer lose `planted_penalty` each; a fifth of that goes to the caller, as long as there is money.
 		///
 		/// ## Errors
 		/// `RoundOpen`, `RoundNotFound`, `UnknownDevice`, `NotOperator`, `NotEnrolled`, `NothingPlanted`,
@@ -906,8 +892,7 @@ pub mod pallet {
 		/// Signed by the device's provider or operator.
 		///
 		/// ## Details
-		/// The next round about its way to verifiers says whether that can be. What an earlier one said is
-		/// gone.
+		/// The next round about its way to verifiers says whether that can be; what the last one said is gone.
 		///
 		/// ## Errors
 		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`, `InvalidPosition`.
@@ -947,9 +932,8 @@ pub mod pallet {
 		///
 		/// ## Details
 		/// Rounds of products follow: the device has to make `2 * side` operations for each byte of
-		/// `memory_share` of the offered memory, keep what comes of it, and be done within `window_millis`.
-		/// What an earlier offer has shown is gone. Nothing changes while a round of products is open, and a new
-		/// offer can be made once in `offer_interval_millis` only.
+		/// `memory_share` of the offered memory, keep what comes of it, and be done within `window_millis`. What
+		/// an earlier offer has shown is gone. A new one can be made once in `offer_interval_millis`.
 		///
 		/// ## Errors
 		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`, `RoundOpen`, `InvalidOffer`, `OfferTooOften`.
@@ -962,12 +946,33 @@ pub mod pallet {
 		) -> DispatchResult {
 			Self::do_offer_accelerator(ensure_signed(origin)?, device, offer)
 		}
+
+		/// Offer sealed storage to be measured, other storage, or none any more.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the device's provider or operator.
+		///
+		/// ## Details
+		/// Rounds about storage follow, in which blocks are due within `storage_read_millis`: what is offered has
+		/// to be sealed by now. The first sectors count where more are. What an earlier offer has shown is gone. A
+		/// new one can be made once in `offer_interval_millis`.
+		///
+		/// ## Errors
+		/// `UnknownDevice`, `NotOperator`, `NotEnrolled`, `RoundOpen`, `InvalidOffer`, `OfferTooOften`.
+		#[pallet::call_index(18)]
+		#[pallet::weight(T::WeightInfo::offer_storage())]
+		pub fn offer_storage(
+			origin: OriginFor<T>,
+			device: DeviceId,
+			offer: Option<StorageOffer>,
+		) -> DispatchResult {
+			Self::do_offer_storage(ensure_signed(origin)?, device, offer)
+		}
 	}
 
 	#[pallet::view_functions]
 	impl<T: Config> Pallet<T> {
-		/// The open rounds that wait for something from `who` or will, at most [`MAX_VIEWED_ROUNDS`]: those
-		/// to be sealed first, then those to be revealed.
+		/// At most [`MAX_VIEWED_ROUNDS`] that wait for something from `who` or will, first what is to be sealed.
 		pub fn open_rounds_of_verifier(who: T::AccountId) -> Vec<Assignment> {
 			Self::assignments_of(&who)
 		}

@@ -258,6 +258,7 @@ pub(crate) const SLOT: u64 = 3_000;
 pub(crate) const OPERATOR: AccountId = 50;
 /// What a read of honest memory takes.
 pub(crate) const READ_NANOS: u32 = 400;
+pub(crate) const READ_MILLIS: u32 = 120;
 /// What honest devices commit to.
 pub(crate) const ROOT: H256 = H256([7; 32]);
 
@@ -288,6 +289,11 @@ pub(crate) fn parameters() -> Parameters {
 		gemm_part: Ppm(0),
 		min_gemm_side: 16,
 		max_gemm_side: 1_024,
+		storage_part: Ppm(0),
+		sector_blocks: 16,
+		sector_compressions: 2,
+		storage_commit_millis: 5_000,
+		storage_read_millis: 400,
 		walk_segments: 16,
 		walk_reads: 4,
 		max_read_nanos: 1_000,
@@ -404,7 +410,7 @@ pub(crate) fn passed(round: &RoundOf<Test>, elapsed_millis: u32, loaded: u32) ->
 /// What an honest device commits to.
 pub(crate) fn root_of(round: &RoundOf<Test>) -> H256 {
 	match round.task.work {
-		Work::Cpu(_) | Work::Memory(_) | Work::Gemm(_) => ROOT,
+		Work::Cpu(_) | Work::Memory(_) | Work::Gemm(_) | Work::Storage(_) => ROOT,
 		Work::Network(_) => commit_root(&round.task),
 	}
 }
@@ -414,13 +420,16 @@ pub(crate) fn way(round_trip_micros: u32, up_kbps: u32, down_kbps: u32) -> Measu
 	Measured::Network { answer_millis: 300, round_trip_micros, up_kbps, down_kbps }
 }
 
-/// A measurement of the round's kind; reads of memory take [`READ_NANOS`].
+/// A measurement of the round's kind; reads of memory take [`READ_NANOS`], of storage [`READ_MILLIS`].
 pub(crate) fn measured(round: &RoundOf<Test>, elapsed_millis: u32) -> Measured {
 	match round.task.work {
 		Work::Cpu(_) => Measured::Cpu { elapsed_millis },
 		Work::Memory(_) => Measured::Memory { fill_millis: elapsed_millis, read_nanos: READ_NANOS },
 		Work::Network(_) => way(20_000, 10_000, 50_000),
 		Work::Gemm(_) => Measured::Gemm { elapsed_millis },
+		Work::Storage(_) => {
+			Measured::Storage { answer_millis: elapsed_millis, read_millis: READ_MILLIS }
+		},
 	}
 }
 
@@ -670,4 +679,18 @@ pub(crate) fn new_bench_ext() -> sp_io::TestExternalities {
 		sp_keystore::testing::MemoryKeystore::new(),
 	));
 	ext
+}
+
+/// Draws an owner, and returns which of its devices begin, and what.
+pub(crate) fn started(owner: u64) -> Vec<(u32, WorkKind)> {
+	Now::mutate(|now| *now += 1_000_000);
+	let beacon = Challenges::advance_beacon();
+	let context = Challenges::draw_context(50, beacon, Now::get()).unwrap();
+	Challenges::start(&context, &owner, None);
+	let devices = Enrolments::<Test>::iter().map(|(device, _)| device.0);
+	let mut rounds: Vec<_> = devices
+		.filter_map(|device| Some((device, round_of(device)?.task.work.kind())))
+		.collect();
+	rounds.sort();
+	rounds
 }

@@ -3,9 +3,10 @@
 use crate::types::{Offer, MAX_COMMITTEE, MAX_MEMORY_MIB};
 use armature_primitives::{
 	challenge::{
-		CpuChallenge, GemmChallenge, MemoryChallenge, NetworkChallenge, Work, WorkKind, MAX_LANES,
+		CpuChallenge, GemmChallenge, MemoryChallenge, NetworkChallenge, StorageChallenge, Work,
+		WorkKind, MAX_LANES,
 	},
-	device::{AcceleratorOffer, MAX_ACCELERATOR_MIB},
+	device::{AcceleratorOffer, StorageOffer, MAX_ACCELERATOR_MIB},
 	Balance, MilliWatts, Ppm,
 };
 use armature_verifier::challenge::{
@@ -13,6 +14,7 @@ use armature_verifier::challenge::{
 	gemm::{MAX_SIDE, MAX_STEPS},
 	memory::{MAX_READS, MAX_SEGMENTS, MAX_WALK_LANES},
 	power::PowerLimits,
+	storage::{DEFAULT_COMPRESSIONS, DEFAULT_SECTOR_BLOCKS, MAX_SECTORS},
 	DEFAULT_STEPS_PER_SEGMENT,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -74,9 +76,22 @@ pub struct Parameters {
 	pub memory_part: Ppm,
 	/// The part that is about ways to verifiers.
 	pub network_part: Ppm,
-	/// The part that is about accelerators; all others are about lanes. With `memory_part` and
-	/// `network_part` at most 100 %.
+	/// The part that is about accelerators.
 	pub gemm_part: Ppm,
+	/// The part that is about storage; all others are about lanes. With the other three at most 100 %.
+	pub storage_part: Ppm,
+	/// Blocks of each sector that a device may offer, at least 2. Who has sealed others seals anew.
+	pub sector_blocks: u32,
+	/// Compressions of each of their blocks, 1 to
+	/// [`armature_verifier::challenge::fill::MAX_COMPRESSIONS`].
+	pub sector_compressions: u16,
+	/// How long after the round's block a device may commit to its storage, in milliseconds, above 0: what a
+	/// block takes to be seen by all, and a small share of what sealing a sector takes.
+	pub storage_commit_millis: u32,
+	/// How long it may take for all blocks of its storage that a verifier asks for, in milliseconds, above 0:
+	/// a small share too, and what a slow disk takes for all verifiers. With `storage_commit_millis` at most
+	/// half of the window.
+	pub storage_read_millis: u32,
 	/// What is filled of the memory that a device or its accelerator offers; above 0, at most 100 %.
 	pub memory_share: Ppm,
 	/// The shortest rows that an accelerator may offer to multiply, at least [`MIN_GEMM_SIDE`].
@@ -141,7 +156,7 @@ pub struct Parameters {
 	pub planted_penalty: Balance,
 	/// How long after the start of one maintenance of a device the next may start.
 	pub maintenance_interval_millis: u64,
-	/// How long after an offer of an accelerator the device may make another one.
+	/// How long after an offer of an accelerator, or of storage, the device may make another one.
 	pub offer_interval_millis: u64,
 	/// What is added to the time of products, in milliseconds: how much later than the device a verifier may
 	/// see the round. Without that, who has little to do looks faster than it is.
@@ -193,6 +208,21 @@ impl Parameters {
 		(1..=MAX_STEPS).contains(&states).then_some(GemmChallenge { side, states })
 	}
 
+	/// The challenge for a device that offers these sectors. `None` where they are of other sizes than those
+	/// that count, or too many.
+	pub fn storage(&self, offer: &StorageOffer) -> Option<StorageChallenge> {
+		let StorageOffer { sectors, blocks, compressions } = *offer;
+		let is_sealed_so = (blocks, compressions) == (self.sector_blocks, self.sector_compressions);
+		let challenge = StorageChallenge {
+			sectors,
+			blocks,
+			compressions,
+			commit_millis: self.storage_commit_millis,
+			read_millis: self.storage_read_millis,
+		};
+		(is_sealed_so && (1..=MAX_SECTORS).contains(&sectors)).then_some(challenge)
+	}
+
 	/// The challenge for the way of a device to its verifiers.
 	pub fn network(&self) -> NetworkChallenge {
 		NetworkChallenge {
@@ -216,16 +246,18 @@ impl Parameters {
 
 	/// What a device with this offer has to do in a round of this kind; lanes where it has nothing to offer
 	/// for that. While it runs a lease, a lane is left to that, and so are all of the memory, the
-	/// accelerator and the connection.
+	/// accelerator and the connection; a few blocks are read beside it.
 	pub fn work(&self, kind: WorkKind, offer: Offer, is_leased: bool) -> Work {
-		let Offer { lanes, memory_mib, accelerator } = offer;
-		let gemm = accelerator.and_then(|offer| self.gemm(&offer));
-		match (kind, gemm) {
-			(WorkKind::Memory, _) if !is_leased => Work::Memory(self.memory(lanes, memory_mib)),
-			(WorkKind::Network, _) if !is_leased => Work::Network(self.network()),
-			(WorkKind::Gemm, Some(gemm)) if !is_leased => Work::Gemm(gemm),
-			_ => Work::Cpu(self.cpu(lanes.saturating_sub(is_leased.into()))),
-		}
+		let Offer { lanes, memory_mib, accelerator, storage } = offer;
+		let work = match kind {
+			WorkKind::Storage => storage.and_then(|offer| self.storage(&offer)).map(Work::Storage),
+			_ if is_leased => None,
+			WorkKind::Memory => Some(Work::Memory(self.memory(lanes, memory_mib))),
+			WorkKind::Network => Some(Work::Network(self.network())),
+			WorkKind::Gemm => accelerator.and_then(|offer| self.gemm(&offer)).map(Work::Gemm),
+			WorkKind::Cpu => None,
+		};
+		work.unwrap_or_else(|| Work::Cpu(self.cpu(lanes.saturating_sub(is_leased.into()))))
 	}
 
 	/// Whether every field is within its bounds, tasks for the most lanes are within the
@@ -235,7 +267,14 @@ impl Parameters {
 		let cpu = self.cpu(MAX_LANES);
 		let windows = self.window_millis.saturating_add(self.reveal_millis);
 		let share = |share: Ppm| share.0 > 0 && share <= Ppm::ONE;
-		let parts = [self.memory_part, self.network_part, self.gemm_part];
+		let parts = [self.memory_part, self.network_part, self.gemm_part, self.storage_part];
+		let storage_millis = u64::from(self.storage_commit_millis)
+			.saturating_add(u64::from(self.storage_read_millis));
+		let sector = StorageOffer {
+			sectors: MAX_SECTORS,
+			blocks: self.sector_blocks,
+			compressions: self.sector_compressions,
+		};
 		let parts = parts.iter().fold(0u32, |sum, part| sum.saturating_add(part.0));
 		let sides = MIN_GEMM_SIDE..=MAX_SIDE;
 		self.round_interval_blocks > 0
@@ -271,6 +310,10 @@ impl Parameters {
 			&& check_work(&Work::Cpu(cpu)).is_ok()
 			&& check_work(&Work::Memory(self.memory(MAX_LANES, u32::MAX))).is_ok()
 			&& check_work(&Work::Network(self.network())).is_ok()
+			&& self
+				.storage(&sector)
+				.is_some_and(|work| check_work(&Work::Storage(work)).is_ok())
+			&& storage_millis <= self.window_millis / 2
 			&& cpu.steps_per_lane().saturating_mul(1_000) >= self.window_millis
 	}
 }
@@ -289,7 +332,9 @@ impl Default for Parameters {
 	/// two million steps with a joule (1.3 W a lane); ten times that is beyond doubt, as are 30 W a lane
 	/// beside 1.5 kW. One start in eight is about
 	/// accelerators, where there are any: with rows of 4,096 bytes and 24 GB these make 177 tera-operations,
-	/// and one opening is 15 kB. Verifiers look for rounds every half second.
+	/// and one opening is 15 kB. Verifiers look for rounds every half second. Three in sixteen are about
+	/// storage, where there is any, since they take little of a device: a sector of a GiB takes two minutes to
+	/// fill, and 24 blocks for each of five verifiers take a spinning disk two or three seconds.
 	fn default() -> Self {
 		Self {
 			round_interval_blocks: 200,
@@ -315,6 +360,11 @@ impl Default for Parameters {
 			memory_part: Ppm(250_000),
 			memory_share: Ppm(900_000),
 			gemm_part: Ppm(125_000),
+			storage_part: Ppm(187_500),
+			sector_blocks: DEFAULT_SECTOR_BLOCKS,
+			sector_compressions: DEFAULT_COMPRESSIONS,
+			storage_commit_millis: 10_000,
+			storage_read_millis: 5_000,
 			min_gemm_side: 256,
 			max_gemm_side: 16_384,
 			walk_segments: 131_072,

@@ -2,10 +2,7 @@
 //! looking.
 
 use crate::{pallet::*, scores::with_part, types::*, verifiers::Credited};
-use armature_primitives::{
-	device::{GemmScore, Performance},
-	Balance, DeviceId, RoundId, H256,
-};
+use armature_primitives::{Balance, DeviceId, RoundId, H256};
 use armature_verifier::challenge::verdict::planted_hash;
 use frame_support::{ensure, traits::Time};
 use sp_runtime::{traits::Saturating, DispatchResult, SaturatedConversion};
@@ -64,8 +61,7 @@ impl<T: Config> Pallet<T> {
 				Self::lower_share(&record.owner, ended.raised_share);
 			}
 			// What an earlier offer has shown stays gone.
-			let is_offered = |gemm: &GemmScore| record.accelerator == Some(gemm.offer);
-			let before = Performance { gemm: ended.before.gemm.filter(is_offered), ..ended.before };
+			let before = record.of_offers(ended.before);
 			let performance = with_part(Performances::<T>::get(device), before, kind);
 			Self::set_performance(device, performance);
 			Self::deposit_event(Event::PerformanceUpdated { device, performance });

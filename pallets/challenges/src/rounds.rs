@@ -55,6 +55,7 @@ impl<T: Config> Pallet<T> {
 			lanes: info.lanes.clamp(1, MAX_LANES),
 			memory_mib: info.memory_mib.min(MAX_MEMORY_MIB),
 			accelerator: record.as_ref().and_then(|record| record.accelerator),
+			storage: record.as_ref().and_then(|record| record.storage),
 		};
 		let work = parameters.work(start.kind, offer, start.is_leased);
 		let kind = work.kind();
@@ -346,7 +347,10 @@ impl Closed {
 /// Whether what was filled is no memory.
 fn is_too_slow(parameters: &Parameters, measured: &Measured) -> bool {
 	match measured {
-		Measured::Cpu { .. } | Measured::Network { .. } | Measured::Gemm { .. } => false,
+		Measured::Cpu { .. }
+		| Measured::Network { .. }
+		| Measured::Gemm { .. }
+		| Measured::Storage { .. } => false,
 		Measured::Memory { read_nanos, .. } => *read_nanos > parameters.max_read_nanos,
 	}
 }

@@ -4,7 +4,9 @@ use crate::{pallet::*, types::*};
 use alloc::vec::Vec;
 use armature_primitives::{
 	challenge::{Measured, Verdict, Work, WorkKind},
-	device::{CpuScore, GemmScore, MemoryScore, NetworkScore, Performance, RoundTripTo},
+	device::{
+		CpuScore, GemmScore, MemoryScore, NetworkScore, Performance, RoundTripTo, StorageScore,
+	},
 	location::{LocationFinding, Position},
 	telemetry::PowerReading,
 	traits::PowerSink,
@@ -91,6 +93,15 @@ impl<T: Config> Pallet<T> {
 				});
 				Performance { gemm: score, ..before }
 			},
+			(Work::Storage(_), Measured::Storage { read_millis, .. }) => {
+				// Blocks are asked of those only that offer storage.
+				let score = round.offer.storage.map(|offer| StorageScore {
+					offer,
+					read_millis,
+					measured_at: now,
+				});
+				Performance { storage: score, ..before }
+			},
 			// Verdicts of another kind are not taken.
 			_ => before,
 		};
@@ -173,11 +184,12 @@ pub(crate) fn with_part(score: Performance, from: Performance, kind: WorkKind) -
 		WorkKind::Memory => Performance { memory: from.memory, ..score },
 		WorkKind::Network => Performance { network: from.network, ..score },
 		WorkKind::Gemm => Performance { gemm: from.gemm, ..score },
+		WorkKind::Storage => Performance { storage: from.storage, ..score },
 	}
 }
 
-/// How long a device worked for a round: until it committed, and, over its memory, once for each of its
-/// `seats`; or how long its connection was in use. Of products at least the head start, so that there is a
+/// How long a device worked for a round: until it committed, and, over its memory or storage, once for each
+/// of its `seats`; or how long its connection was in use. Of products at least the head start, so that there is a
 /// rest after however little was offered.
 pub(crate) fn worked_millis(
 	parameters: &Parameters,
@@ -193,6 +205,10 @@ pub(crate) fn worked_millis(
 			let walks = each.saturating_mul(u64::try_from(seats).unwrap_or(u64::MAX));
 			elapsed.saturating_add(walks)
 		},
+		(Work::Storage(_), Measured::Storage { read_millis, .. }) => {
+			let seats = u64::try_from(seats).unwrap_or(u64::MAX);
+			elapsed.saturating_add(u64::from(read_millis).saturating_mul(seats))
+		},
 		(Work::Network(network), _) => network.busy_millis(),
 		(Work::Gemm(_), _) => elapsed.saturating_add(parameters.head_start_millis.into()),
 		_ => elapsed,
@@ -204,7 +220,7 @@ pub(crate) fn worked_millis(
 mod tests {
 	use super::*;
 	use armature_primitives::challenge::{
-		CpuChallenge, GemmChallenge, MemoryChallenge, NetworkChallenge,
+		CpuChallenge, GemmChallenge, MemoryChallenge, NetworkChallenge, StorageChallenge,
 	};
 
 	#[test]
@@ -232,5 +248,14 @@ mod tests {
 			down_kbps: 1,
 		};
 		assert_eq!(worked_millis(&parameters, &Work::Network(network), measured, 5), 40);
+		let storage = StorageChallenge {
+			sectors: 1,
+			blocks: 2,
+			compressions: 1,
+			commit_millis: 1,
+			read_millis: 1,
+		};
+		let measured = Measured::Storage { answer_millis: 30, read_millis: 200 };
+		assert_eq!(worked_millis(&parameters, &Work::Storage(storage), measured, 5), 1_030);
 	}
 }

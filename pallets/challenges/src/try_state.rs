@@ -4,10 +4,7 @@
 
 use crate::{pallet::*, types::*};
 use alloc::collections::{BTreeMap, BTreeSet};
-use armature_primitives::{
-	device::{GemmScore, NetworkScore},
-	service::Network,
-};
+use armature_primitives::{device::NetworkScore, service::Network};
 use armature_verifier::challenge::check_work;
 use frame_support::{ensure, traits::fungible::hold::Inspect};
 use sp_runtime::TryRuntimeError;
@@ -34,7 +31,8 @@ impl<T: Config> Pallet<T> {
 	/// 11. What all verifiers have earned is the sum of what each has.
 	/// 12. Each owner has as many open rounds as count among its own, and no device in maintenance has one.
 	/// 13. Claimed places are on the Earth.
-	/// 14. Products were computed with what the device offers, and at some speed.
+	/// 14. Products were computed with what the device offers, and at some speed; storage is what it offers,
+	///     and was read in some time.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		Self::try_state_verifiers()?;
 		Self::try_state_rounds()?;
@@ -47,10 +45,10 @@ impl<T: Config> Pallet<T> {
 			let lanes = score.cpu.iter().all(|cpu| cpu.lanes > 0);
 			let reads = score.memory.iter().all(|memory| memory.read_nanos > 0);
 			ensure!(!score.is_empty() && speeds && lanes && reads, "7: empty score");
-			let is_offered = |gemm: &GemmScore| {
-				record.accelerator == Some(gemm.offer) && gemm.operations_per_second > 0
-			};
-			ensure!(score.gemm.iter().all(is_offered), "14: products of no accelerator");
+			ensure!(record.of_offers(score) == score, "14: score of what is not offered");
+			let is_fast = score.gemm.iter().all(|gemm| gemm.operations_per_second > 0);
+			let is_read = score.storage.iter().all(|storage| storage.read_millis > 0);
+			ensure!(is_fast && is_read, "14: empty score");
 			let trips = RoundTrips::<T>::get(device);
 			let nearest = trips.iter().map(|trip| trip.micros).min();
 			let scored = score.network.map(|network| network.nearest_micros);

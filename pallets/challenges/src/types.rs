@@ -6,7 +6,7 @@ use crate::Config;
 use alloc::collections::BTreeSet;
 use armature_primitives::{
 	challenge::{cool_at, AssignmentPhase, ChallengeTask, Measured, Verdict, WorkKind},
-	device::{AcceleratorOffer, Performance, RoundTripTo},
+	device::{AcceleratorOffer, Performance, RoundTripTo, StorageOffer},
 	ed25519,
 	location::Position,
 	service::{Network, ServiceAddress},
@@ -119,7 +119,11 @@ pub struct EnrolmentRecord<AccountId> {
 	/// What it offers to compute products with.
 	pub accelerator: Option<AcceleratorOffer>,
 	/// When that, or an earlier one, was offered last.
-	pub offered_at: Option<Moment>,
+	pub accelerator_offered_at: Option<Moment>,
+	/// Storage that it offers to be measured.
+	pub storage: Option<StorageOffer>,
+	/// When that, or other storage, was offered last.
+	pub storage_offered_at: Option<Moment>,
 }
 
 /// The round of each kind that has changed a device's score last, since its last maintenance.
@@ -145,6 +149,8 @@ pub struct LastRounds {
 	pub network: Option<RoundId>,
 	/// Of its accelerators.
 	pub gemm: Option<RoundId>,
+	/// Of its storage.
+	pub storage: Option<RoundId>,
 }
 
 impl LastRounds {
@@ -155,6 +161,7 @@ impl LastRounds {
 			WorkKind::Memory => self.memory,
 			WorkKind::Network => self.network,
 			WorkKind::Gemm => self.gemm,
+			WorkKind::Storage => self.storage,
 		}
 	}
 
@@ -165,6 +172,7 @@ impl LastRounds {
 			WorkKind::Memory => self.memory = Some(round),
 			WorkKind::Network => self.network = Some(round),
 			WorkKind::Gemm => self.gemm = Some(round),
+			WorkKind::Storage => self.storage = Some(round),
 		}
 	}
 }
@@ -204,7 +212,18 @@ impl<AccountId> EnrolmentRecord<AccountId> {
 			last_rounds: LastRounds::default(),
 			position: None,
 			accelerator: None,
-			offered_at: None,
+			accelerator_offered_at: None,
+			storage: None,
+			storage_offered_at: None,
+		}
+	}
+
+	/// What of a score was shown with what it still offers.
+	pub fn of_offers(&self, score: Performance) -> Performance {
+		Performance {
+			gemm: score.gemm.filter(|gemm| self.accelerator == Some(gemm.offer)),
+			storage: score.storage.filter(|storage| self.storage == Some(storage.offer)),
+			..score
 		}
 	}
 
@@ -373,6 +392,8 @@ pub struct Offer {
 	pub memory_mib: u32,
 	/// An accelerator.
 	pub accelerator: Option<AcceleratorOffer>,
+	/// Storage.
+	pub storage: Option<StorageOffer>,
 }
 
 /// A round that has ended, as long as a fraud in it can be proved or its planted answer shown.

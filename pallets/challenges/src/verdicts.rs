@@ -134,6 +134,11 @@ fn is_plausible(work: &Work, measured: &Measured, window: u64) -> bool {
 			let is_measured = round_trip > 0 && *up_kbps > 0 && *down_kbps > 0;
 			in_time && is_measured && round_trip <= window.saturating_mul(1_000)
 		},
+		(Work::Storage(storage), Measured::Storage { read_millis, .. }) => {
+			in_time
+				&& elapsed <= storage.commit_millis
+				&& (1..=storage.read_millis).contains(read_millis)
+		},
 		_ => false,
 	}
 }

@@ -23,6 +23,7 @@ pub trait WeightInfo {
 	fn prove_equivocation() -> Weight;
 	fn prove_wrong_block() -> Weight;
 	fn prove_wrong_entry(k: u32, ) -> Weight;
+	fn prove_wrong_sector(c: u32, ) -> Weight;
 	fn two_roots() -> Weight;
 	fn start_maintenance() -> Weight;
 	fn end_maintenance() -> Weight;
@@ -40,6 +41,7 @@ pub trait WeightInfo {
 	fn close_round() -> Weight;
 	fn claim_position() -> Weight;
 	fn offer_accelerator() -> Weight;
+	fn offer_storage() -> Weight;
 	fn set_verifier_position() -> Weight;
 	fn score_network() -> Weight;
 }
@@ -49,205 +51,219 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn register_verifier() -> Weight {
-		// Least time seen: 190_510_000 picoseconds.
-		Weight::from_parts(251_682_000, 10959)
+		// Least time seen: 168_622_000 picoseconds.
+		Weight::from_parts(193_416_000, 10959)
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(5_u64))
 	}
 	fn update_verifier() -> Weight {
-		// Least time seen: 29_669_000 picoseconds.
-		Weight::from_parts(53_378_000, 10959)
+		// Least time seen: 26_808_000 picoseconds.
+		Weight::from_parts(33_330_000, 10959)
 			.saturating_add(T::DbWeight::get().reads(2_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn retire_verifier() -> Weight {
-		// Least time seen: 121_251_000 picoseconds.
-		Weight::from_parts(165_234_000, 10959)
+		// Least time seen: 106_560_000 picoseconds.
+		Weight::from_parts(117_076_000, 10959)
 			.saturating_add(T::DbWeight::get().reads(4_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn withdraw_verifier_bond() -> Weight {
-		// Least time seen: 154_384_000 picoseconds.
-		Weight::from_parts(288_209_000, 6196)
+		// Least time seen: 139_953_000 picoseconds.
+		Weight::from_parts(177_366_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(9_u64))
 			.saturating_add(T::DbWeight::get().writes(6_u64))
 	}
 	fn enrol_device() -> Weight {
-		// Least time seen: 65_469_000 picoseconds.
-		Weight::from_parts(76_303_000, 3653)
+		// Least time seen: 60_503_000 picoseconds.
+		Weight::from_parts(79_054_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(7_u64))
 			.saturating_add(T::DbWeight::get().writes(7_u64))
 	}
 	fn request_challenge() -> Weight {
-		// Least time seen: 68_555_000 picoseconds.
-		Weight::from_parts(98_452_000, 3653)
-			.saturating_add(T::DbWeight::get().reads(8_u64))
+		// Least time seen: 73_333_000 picoseconds.
+		Weight::from_parts(86_644_000, 3682)
+			.saturating_add(T::DbWeight::get().reads(9_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	/// The range of component `n` is `[1, 32]`.
 	fn seal_verdicts(n: u32, ) -> Weight {
-		// Least time seen: 37_678_000 picoseconds.
-		Weight::from_parts(90_090_178, 1493)
-			.saturating_add(Weight::from_parts(17_126_516, 0).saturating_mul(n.into()))
+		// Least time seen: 33_817_000 picoseconds.
+		Weight::from_parts(38_111_403, 1493)
+			.saturating_add(Weight::from_parts(14_236_235, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(1_u64))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(n.into())))
-			.saturating_add(Weight::from_parts(0, 3487).saturating_mul(n.into()))
+			.saturating_add(Weight::from_parts(0, 3502).saturating_mul(n.into()))
 	}
 	/// The range of component `n` is `[1, 32]`.
 	fn reveal_verdicts(n: u32, ) -> Weight {
-		// Least time seen: 441_392_000 picoseconds.
-		Weight::from_parts(41_877_536, 14685)
-			.saturating_add(Weight::from_parts(393_585_760, 0).saturating_mul(n.into()))
+		// Least time seen: 420_598_000 picoseconds.
+		Weight::from_parts(324_538_658, 14685)
+			.saturating_add(Weight::from_parts(252_791_692, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(18_u64))
 			.saturating_add(T::DbWeight::get().reads((5_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(14_u64))
 			.saturating_add(T::DbWeight::get().writes((13_u64).saturating_mul(n.into())))
-			.saturating_add(Weight::from_parts(0, 3487).saturating_mul(n.into()))
+			.saturating_add(Weight::from_parts(0, 3502).saturating_mul(n.into()))
 	}
 	fn claim_earnings() -> Weight {
-		// Least time seen: 92_996_000 picoseconds.
-		Weight::from_parts(165_071_000, 6196)
+		// Least time seen: 83_153_000 picoseconds.
+		Weight::from_parts(96_305_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(4_u64))
 			.saturating_add(T::DbWeight::get().writes(4_u64))
 	}
 	/// The range of component `s` is `[1, 24]`.
 	fn prove_fraud(s: u32, ) -> Weight {
-		// Least time seen: 1_993_089_000 picoseconds.
-		Weight::from_parts(1_566_764_055, 8799)
-			.saturating_add(Weight::from_parts(668_103_199, 0).saturating_mul(s.into()))
+		// Least time seen: 1_547_939_000 picoseconds.
+		Weight::from_parts(2_066_587_615, 8799)
+			.saturating_add(Weight::from_parts(576_861_936, 0).saturating_mul(s.into()))
 			.saturating_add(T::DbWeight::get().reads(20_u64))
 			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	fn prove_equivocation() -> Weight {
-		// Least time seen: 457_506_000 picoseconds.
-		Weight::from_parts(838_068_000, 8799)
+		// Least time seen: 457_654_000 picoseconds.
+		Weight::from_parts(538_508_000, 8799)
 			.saturating_add(T::DbWeight::get().reads(20_u64))
 			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	fn prove_wrong_block() -> Weight {
-		// Least time seen: 529_438_000 picoseconds.
-		Weight::from_parts(929_111_000, 8799)
+		// Least time seen: 533_875_000 picoseconds.
+		Weight::from_parts(930_000_000, 8799)
 			.saturating_add(T::DbWeight::get().reads(20_u64))
 			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	/// The range of component `k` is `[1, 32]`.
 	fn prove_wrong_entry(k: u32, ) -> Weight {
-		// Least time seen: 876_737_000 picoseconds.
-		Weight::from_parts(935_561_084, 8799)
-			.saturating_add(Weight::from_parts(35_817_791, 0).saturating_mul(k.into()))
+		// Least time seen: 532_314_000 picoseconds.
+		Weight::from_parts(610_518_739, 8799)
+			.saturating_add(Weight::from_parts(40_155_942, 0).saturating_mul(k.into()))
+			.saturating_add(T::DbWeight::get().reads(20_u64))
+			.saturating_add(T::DbWeight::get().writes(17_u64))
+	}
+	/// The range of component `c` is `[1, 64]`.
+	fn prove_wrong_sector(c: u32, ) -> Weight {
+		// Least time seen: 569_017_000 picoseconds.
+		Weight::from_parts(887_364_183, 8799)
+			.saturating_add(Weight::from_parts(32_146_918, 0).saturating_mul(c.into()))
 			.saturating_add(T::DbWeight::get().reads(20_u64))
 			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	fn two_roots() -> Weight {
-		// Least time seen: 232_930_000 picoseconds.
-		Weight::from_parts(417_708_000, 6468)
+		// Least time seen: 224_686_000 picoseconds.
+		Weight::from_parts(288_685_000, 6468)
 			.saturating_add(T::DbWeight::get().reads(17_u64))
 			.saturating_add(T::DbWeight::get().writes(23_u64))
 	}
 	fn start_maintenance() -> Weight {
-		// Least time seen: 53_823_000 picoseconds.
-		Weight::from_parts(89_667_000, 3653)
+		// Least time seen: 48_553_000 picoseconds.
+		Weight::from_parts(56_929_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn end_maintenance() -> Weight {
-		// Least time seen: 70_857_000 picoseconds.
-		Weight::from_parts(102_670_000, 3653)
+		// Least time seen: 65_448_000 picoseconds.
+		Weight::from_parts(77_856_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(8_u64))
 			.saturating_add(T::DbWeight::get().writes(4_u64))
 	}
 	fn plant_answer() -> Weight {
-		// Least time seen: 34_398_000 picoseconds.
-		Weight::from_parts(64_521_000, 3653)
+		// Least time seen: 30_300_000 picoseconds.
+		Weight::from_parts(36_482_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(2_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn show_planted() -> Weight {
-		// Least time seen: 558_906_000 picoseconds.
-		Weight::from_parts(643_565_000, 19211)
+		// Least time seen: 508_940_000 picoseconds.
+		Weight::from_parts(596_596_000, 19211)
 			.saturating_add(T::DbWeight::get().reads(27_u64))
 			.saturating_add(T::DbWeight::get().writes(22_u64))
 	}
 	fn set_parameters() -> Weight {
-		// Least time seen: 11_351_000 picoseconds.
-		Weight::from_parts(13_568_000, 0)
+		// Least time seen: 10_782_000 picoseconds.
+		Weight::from_parts(13_594_000, 0)
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn draw_base() -> Weight {
-		// Least time seen: 111_201_000 picoseconds.
-		Weight::from_parts(121_826_000, 10959)
+		// Least time seen: 113_075_000 picoseconds.
+		Weight::from_parts(128_103_000, 10959)
 			.saturating_add(T::DbWeight::get().reads(12_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn visit_owner() -> Weight {
-		// Least time seen: 172_472_000 picoseconds.
-		Weight::from_parts(192_855_000, 19631)
-			.saturating_add(T::DbWeight::get().reads(18_u64))
+		// Least time seen: 182_996_000 picoseconds.
+		Weight::from_parts(207_362_000, 19834)
+			.saturating_add(T::DbWeight::get().reads(19_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn visit_candidate() -> Weight {
-		// Least time seen: 333_505_000 picoseconds.
-		Weight::from_parts(373_746_000, 3653)
+		// Least time seen: 389_338_000 picoseconds.
+		Weight::from_parts(601_042_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(11_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn drop_candidate() -> Weight {
-		// Least time seen: 68_941_000 picoseconds.
-		Weight::from_parts(97_342_000, 6094)
+		// Least time seen: 72_440_000 picoseconds.
+		Weight::from_parts(88_763_000, 6094)
 			.saturating_add(T::DbWeight::get().reads(8_u64))
 			.saturating_add(T::DbWeight::get().writes(9_u64))
 	}
 	fn open_round() -> Weight {
-		// Least time seen: 418_378_000 picoseconds.
-		Weight::from_parts(462_667_000, 3653)
+		// Least time seen: 422_600_000 picoseconds.
+		Weight::from_parts(487_426_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(11_u64))
 			.saturating_add(T::DbWeight::get().writes(9_u64))
 	}
 	fn close_base() -> Weight {
-		// Least time seen: 7_309_000 picoseconds.
-		Weight::from_parts(8_689_000, 1493)
+		// Least time seen: 7_387_000 picoseconds.
+		Weight::from_parts(8_617_000, 1493)
 			.saturating_add(T::DbWeight::get().reads(3_u64))
 	}
 	fn skip_round() -> Weight {
-		// Least time seen: 12_003_000 picoseconds.
-		Weight::from_parts(19_778_000, 4477)
+		// Least time seen: 11_924_000 picoseconds.
+		Weight::from_parts(15_199_000, 4492)
 			.saturating_add(T::DbWeight::get().reads(4_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn forget_round() -> Weight {
-		// Least time seen: 23_136_000 picoseconds.
-		Weight::from_parts(27_751_000, 4019)
+		// Least time seen: 23_858_000 picoseconds.
+		Weight::from_parts(30_027_000, 4046)
 			.saturating_add(T::DbWeight::get().reads(5_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn close_round() -> Weight {
-		// Least time seen: 314_892_000 picoseconds.
-		Weight::from_parts(349_976_000, 14685)
+		// Least time seen: 316_280_000 picoseconds.
+		Weight::from_parts(357_380_000, 14685)
 			.saturating_add(T::DbWeight::get().reads(18_u64))
 			.saturating_add(T::DbWeight::get().writes(24_u64))
 	}
 	fn claim_position() -> Weight {
-		// Least time seen: 41_751_000 picoseconds.
-		Weight::from_parts(54_430_000, 3653)
+		// Least time seen: 40_716_000 picoseconds.
+		Weight::from_parts(52_307_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(3_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn offer_accelerator() -> Weight {
-		// Least time seen: 71_893_000 picoseconds.
-		Weight::from_parts(86_967_000, 4477)
+		// Least time seen: 70_026_000 picoseconds.
+		Weight::from_parts(80_034_000, 4492)
+			.saturating_add(T::DbWeight::get().reads(7_u64))
+			.saturating_add(T::DbWeight::get().writes(3_u64))
+	}
+	fn offer_storage() -> Weight {
+		// Least time seen: 69_905_000 picoseconds.
+		Weight::from_parts(79_005_000, 4492)
 			.saturating_add(T::DbWeight::get().reads(7_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn set_verifier_position() -> Weight {
-		// Least time seen: 25_033_000 picoseconds.
-		Weight::from_parts(53_925_000, 3729)
+		// Least time seen: 23_184_000 picoseconds.
+		Weight::from_parts(28_533_000, 3729)
 			.saturating_add(T::DbWeight::get().reads(1_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn score_network() -> Weight {
-		// Least time seen: 77_231_000 picoseconds.
-		Weight::from_parts(140_283_000, 14685)
+		// Least time seen: 65_754_000 picoseconds.
+		Weight::from_parts(74_334_000, 14685)
 			.saturating_add(T::DbWeight::get().reads(5_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
@@ -256,169 +272,180 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// The same for tests, with RocksDB's costs.
 impl WeightInfo for () {
 	fn register_verifier() -> Weight {
-		Weight::from_parts(251_682_000, 10959)
+		Weight::from_parts(193_416_000, 10959)
 			.saturating_add(RocksDbWeight::get().reads(6_u64))
 			.saturating_add(RocksDbWeight::get().writes(5_u64))
 	}
 	fn update_verifier() -> Weight {
-		Weight::from_parts(53_378_000, 10959)
+		Weight::from_parts(33_330_000, 10959)
 			.saturating_add(RocksDbWeight::get().reads(2_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn retire_verifier() -> Weight {
-		Weight::from_parts(165_234_000, 10959)
+		Weight::from_parts(117_076_000, 10959)
 			.saturating_add(RocksDbWeight::get().reads(4_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn withdraw_verifier_bond() -> Weight {
-		Weight::from_parts(288_209_000, 6196)
+		Weight::from_parts(177_366_000, 6196)
 			.saturating_add(RocksDbWeight::get().reads(9_u64))
 			.saturating_add(RocksDbWeight::get().writes(6_u64))
 	}
 	fn enrol_device() -> Weight {
-		Weight::from_parts(76_303_000, 3653)
+		Weight::from_parts(79_054_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(7_u64))
 			.saturating_add(RocksDbWeight::get().writes(7_u64))
 	}
 	fn request_challenge() -> Weight {
-		Weight::from_parts(98_452_000, 3653)
-			.saturating_add(RocksDbWeight::get().reads(8_u64))
+		Weight::from_parts(86_644_000, 3682)
+			.saturating_add(RocksDbWeight::get().reads(9_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn seal_verdicts(n: u32, ) -> Weight {
-		Weight::from_parts(90_090_178, 1493)
-			.saturating_add(Weight::from_parts(17_126_516, 0).saturating_mul(n.into()))
+		Weight::from_parts(38_111_403, 1493)
+			.saturating_add(Weight::from_parts(14_236_235, 0).saturating_mul(n.into()))
 			.saturating_add(RocksDbWeight::get().reads(1_u64))
 			.saturating_add(RocksDbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(RocksDbWeight::get().writes((1_u64).saturating_mul(n.into())))
-			.saturating_add(Weight::from_parts(0, 3487).saturating_mul(n.into()))
+			.saturating_add(Weight::from_parts(0, 3502).saturating_mul(n.into()))
 	}
 	fn reveal_verdicts(n: u32, ) -> Weight {
-		Weight::from_parts(41_877_536, 14685)
-			.saturating_add(Weight::from_parts(393_585_760, 0).saturating_mul(n.into()))
+		Weight::from_parts(324_538_658, 14685)
+			.saturating_add(Weight::from_parts(252_791_692, 0).saturating_mul(n.into()))
 			.saturating_add(RocksDbWeight::get().reads(18_u64))
 			.saturating_add(RocksDbWeight::get().reads((5_u64).saturating_mul(n.into())))
 			.saturating_add(RocksDbWeight::get().writes(14_u64))
 			.saturating_add(RocksDbWeight::get().writes((13_u64).saturating_mul(n.into())))
-			.saturating_add(Weight::from_parts(0, 3487).saturating_mul(n.into()))
+			.saturating_add(Weight::from_parts(0, 3502).saturating_mul(n.into()))
 	}
 	fn claim_earnings() -> Weight {
-		Weight::from_parts(165_071_000, 6196)
+		Weight::from_parts(96_305_000, 6196)
 			.saturating_add(RocksDbWeight::get().reads(4_u64))
 			.saturating_add(RocksDbWeight::get().writes(4_u64))
 	}
 	fn prove_fraud(s: u32, ) -> Weight {
-		Weight::from_parts(1_566_764_055, 8799)
-			.saturating_add(Weight::from_parts(668_103_199, 0).saturating_mul(s.into()))
+		Weight::from_parts(2_066_587_615, 8799)
+			.saturating_add(Weight::from_parts(576_861_936, 0).saturating_mul(s.into()))
 			.saturating_add(RocksDbWeight::get().reads(20_u64))
 			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn prove_equivocation() -> Weight {
-		Weight::from_parts(838_068_000, 8799)
+		Weight::from_parts(538_508_000, 8799)
 			.saturating_add(RocksDbWeight::get().reads(20_u64))
 			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn prove_wrong_block() -> Weight {
-		Weight::from_parts(929_111_000, 8799)
+		Weight::from_parts(930_000_000, 8799)
 			.saturating_add(RocksDbWeight::get().reads(20_u64))
 			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn prove_wrong_entry(k: u32, ) -> Weight {
-		Weight::from_parts(935_561_084, 8799)
-			.saturating_add(Weight::from_parts(35_817_791, 0).saturating_mul(k.into()))
+		Weight::from_parts(610_518_739, 8799)
+			.saturating_add(Weight::from_parts(40_155_942, 0).saturating_mul(k.into()))
+			.saturating_add(RocksDbWeight::get().reads(20_u64))
+			.saturating_add(RocksDbWeight::get().writes(17_u64))
+	}
+	fn prove_wrong_sector(c: u32, ) -> Weight {
+		Weight::from_parts(887_364_183, 8799)
+			.saturating_add(Weight::from_parts(32_146_918, 0).saturating_mul(c.into()))
 			.saturating_add(RocksDbWeight::get().reads(20_u64))
 			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn two_roots() -> Weight {
-		Weight::from_parts(417_708_000, 6468)
+		Weight::from_parts(288_685_000, 6468)
 			.saturating_add(RocksDbWeight::get().reads(17_u64))
 			.saturating_add(RocksDbWeight::get().writes(23_u64))
 	}
 	fn start_maintenance() -> Weight {
-		Weight::from_parts(89_667_000, 3653)
+		Weight::from_parts(56_929_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(6_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn end_maintenance() -> Weight {
-		Weight::from_parts(102_670_000, 3653)
+		Weight::from_parts(77_856_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(8_u64))
 			.saturating_add(RocksDbWeight::get().writes(4_u64))
 	}
 	fn plant_answer() -> Weight {
-		Weight::from_parts(64_521_000, 3653)
+		Weight::from_parts(36_482_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(2_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn show_planted() -> Weight {
-		Weight::from_parts(643_565_000, 19211)
+		Weight::from_parts(596_596_000, 19211)
 			.saturating_add(RocksDbWeight::get().reads(27_u64))
 			.saturating_add(RocksDbWeight::get().writes(22_u64))
 	}
 	fn set_parameters() -> Weight {
-		Weight::from_parts(13_568_000, 0)
+		Weight::from_parts(13_594_000, 0)
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn draw_base() -> Weight {
-		Weight::from_parts(121_826_000, 10959)
+		Weight::from_parts(128_103_000, 10959)
 			.saturating_add(RocksDbWeight::get().reads(12_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn visit_owner() -> Weight {
-		Weight::from_parts(192_855_000, 19631)
-			.saturating_add(RocksDbWeight::get().reads(18_u64))
+		Weight::from_parts(207_362_000, 19834)
+			.saturating_add(RocksDbWeight::get().reads(19_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn visit_candidate() -> Weight {
-		Weight::from_parts(373_746_000, 3653)
+		Weight::from_parts(601_042_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(11_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn drop_candidate() -> Weight {
-		Weight::from_parts(97_342_000, 6094)
+		Weight::from_parts(88_763_000, 6094)
 			.saturating_add(RocksDbWeight::get().reads(8_u64))
 			.saturating_add(RocksDbWeight::get().writes(9_u64))
 	}
 	fn open_round() -> Weight {
-		Weight::from_parts(462_667_000, 3653)
+		Weight::from_parts(487_426_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(11_u64))
 			.saturating_add(RocksDbWeight::get().writes(9_u64))
 	}
 	fn close_base() -> Weight {
-		Weight::from_parts(8_689_000, 1493)
+		Weight::from_parts(8_617_000, 1493)
 			.saturating_add(RocksDbWeight::get().reads(3_u64))
 	}
 	fn skip_round() -> Weight {
-		Weight::from_parts(19_778_000, 4477)
+		Weight::from_parts(15_199_000, 4492)
 			.saturating_add(RocksDbWeight::get().reads(4_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn forget_round() -> Weight {
-		Weight::from_parts(27_751_000, 4019)
+		Weight::from_parts(30_027_000, 4046)
 			.saturating_add(RocksDbWeight::get().reads(5_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn close_round() -> Weight {
-		Weight::from_parts(349_976_000, 14685)
+		Weight::from_parts(357_380_000, 14685)
 			.saturating_add(RocksDbWeight::get().reads(18_u64))
 			.saturating_add(RocksDbWeight::get().writes(24_u64))
 	}
 	fn claim_position() -> Weight {
-		Weight::from_parts(54_430_000, 3653)
+		Weight::from_parts(52_307_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(3_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn offer_accelerator() -> Weight {
-		Weight::from_parts(86_967_000, 4477)
+		Weight::from_parts(80_034_000, 4492)
+			.saturating_add(RocksDbWeight::get().reads(7_u64))
+			.saturating_add(RocksDbWeight::get().writes(3_u64))
+	}
+	fn offer_storage() -> Weight {
+		Weight::from_parts(79_005_000, 4492)
 			.saturating_add(RocksDbWeight::get().reads(7_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn set_verifier_position() -> Weight {
-		Weight::from_parts(53_925_000, 3729)
+		Weight::from_parts(28_533_000, 3729)
 			.saturating_add(RocksDbWeight::get().reads(1_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn score_network() -> Weight {
-		Weight::from_parts(140_283_000, 14685)
+		Weight::from_parts(74_334_000, 14685)
 			.saturating_add(RocksDbWeight::get().reads(5_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}

@@ -3,7 +3,7 @@
 use crate::{mock::*, *};
 use armature_primitives::{
 	challenge::{ChallengeCommit, ChallengeTask, WorkKind},
-	device::{AcceleratorOffer, DeviceStatus},
+	device::{AcceleratorOffer, DeviceStatus, StorageOffer},
 	DeviceId, Ppm, RoundId, H256,
 };
 use armature_verifier::{
@@ -13,7 +13,9 @@ use armature_verifier::{
 		fraud::{FraudProof, SignedCommit},
 		gemm::{self, row_hash, EntryOpening, GemmTask, OpenedRow},
 		memory::{memory_key, sizes},
-		run_lane, task_hash, State, Transcript,
+		run_lane,
+		storage::{committed_root, sector_key, SealedOpening, SealedStorage, SectorPlace},
+		task_hash, State, Transcript,
 	},
 	merkle::Tree,
 };
@@ -77,6 +79,28 @@ fn block(round: &RoundOf<Test>, position: u32) -> FraudProof {
 		Some(OpenedBlock { bytes: blocks[position as usize], path })
 	});
 	FraudProof::Block { signed: signed(round, tree.root()), opening: Box::new(opening.unwrap()) }
+}
+
+/// A proof about a block of the second sector, which is nothing but one byte; only its first block is
+/// filled rightly.
+fn sealed(round: &RoundOf<Test>, at: u32) -> FraudProof {
+	let storage = SealedStorage::of_round(&round.task, H256::zero()).expect("a round of storage");
+	let size = storage.sector();
+	let key = sector_key(&Challenges::genesis(), round.task.device, 1);
+	let mut blocks = vec![[5u8; BLOCK_LEN]; storage.blocks as usize];
+	blocks[0] = first_block(&LaneKey::new(&key, 0)).to_bytes();
+	let tree = Tree::new(&blocks).unwrap();
+	let sectors = Tree::new(vec![tree.root().0; storage.sectors as usize]).unwrap();
+	let fill = open_fill(&size, at, |position| {
+		let path = tree.prove(position)?.into_inner().try_into().ok()?;
+		Some(OpenedBlock { bytes: blocks[position as usize], path })
+	});
+	let path = sectors.prove(1).unwrap().into_inner().try_into().unwrap();
+	let (root, salt) = (tree.root(), H256([6; 32]));
+	let place = SectorPlace { root, path, salt };
+	let opening = SealedOpening { sector: 1, fill: fill.unwrap(), place };
+	let root = committed_root(&storage.task, &salt, &sectors.root());
+	FraudProof::Sealed { signed: signed(round, root), opening: Box::new(opening) }
 }
 
 /// A proof about entries of states that are all the same; the first wrong one, or right one.
@@ -206,6 +230,32 @@ fn wrong_entry_should_cost_what_a_wrong_segment_does() {
 }
 
 #[test]
+fn wrong_sector_should_cost_what_a_wrong_segment_does() {
+	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
+		open_first_round(0);
+		settle(0, pass(1_000));
+		let offer = Some(StorageOffer { sectors: 3, blocks: 16, compressions: 2 });
+		let who = RuntimeOrigin::signed(OPERATOR);
+		assert_ok!(Challenges::offer_storage(who, DeviceId(0), offer));
+		let round = surprise_with(0, WorkKind::Storage);
+		let id = round.task.round;
+		let done = prove(PROVER, id, sealed(&round, 0)).unwrap();
+		assert_eq!(done.pays_fee, Pays::Yes);
+		let amount = DISPUTE_BOND;
+		assert_eq!(last_event(), Event::FraudRefuted { who: PROVER, round: id, amount });
+		let done = prove(PROVER, id, sealed(&round, 7)).unwrap();
+		assert_eq!(done.pays_fee, Pays::No);
+		assert_eq!(done.actual_weight, Some(<Test as Config>::WeightInfo::prove_wrong_sector(1)));
+		assert_eq!(SlashLog::get(), vec![(DeviceId(0), Ppm(20_000))]);
+		let again = refused(PROVER, id, sealed(&round, 7));
+		assert_eq!(again, Error::<Test>::FraudKnown.into());
+		settle(0, pass(1_000));
+		let failed = EndedRounds::<Test>::get(id).unwrap();
+		assert!(failed.is_failed && failed.proved.fault);
+	});
+}
+
+#[test]
 fn proofs_of_another_kind_should_be_refused() {
 	ExtBuilder::default().parameters(without_draws).build_and_execute(|| {
 		DeviceTable::mutate(|table| table.get_mut(&DeviceId(0)).unwrap().0.memory_mib = 1);
@@ -215,6 +265,19 @@ fn proofs_of_another_kind_should_be_refused() {
 		let FraudProof::Block { opening, .. } = block(&memory, 77) else { unreachable!() };
 		let proof = FraudProof::Block { signed: signed(&lanes, ROOT), opening };
 		let error = refused(PROVER, lanes.task.round, proof);
+		assert_eq!(error, Error::<Test>::ProofNotOpened.into());
+		settle(0, pass(1_000));
+		let offer = Some(StorageOffer { sectors: 3, blocks: 16, compressions: 2 });
+		let who = RuntimeOrigin::signed(OPERATOR);
+		assert_ok!(Challenges::offer_storage(who, DeviceId(0), offer));
+		let storage = surprise_with(0, WorkKind::Storage);
+		let FraudProof::Sealed { opening, .. } = sealed(&storage, 7) else { unreachable!() };
+		let proof = FraudProof::Sealed { signed: signed(&lanes, ROOT), opening };
+		let error = refused(PROVER, lanes.task.round, proof);
+		assert_eq!(error, Error::<Test>::ProofNotOpened.into());
+		let FraudProof::Block { opening, .. } = block(&memory, 77) else { unreachable!() };
+		let proof = FraudProof::Block { signed: signed(&storage, ROOT), opening };
+		let error = refused(PROVER, storage.task.round, proof);
 		assert_eq!(error, Error::<Test>::ProofNotOpened.into());
 		let FraudProof::Segment { opening, .. } = segment(&lanes, WRONG) else { unreachable!() };
 		let proof = FraudProof::Segment { signed: signed(&memory, ROOT), opening };

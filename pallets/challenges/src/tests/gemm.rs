@@ -247,20 +247,6 @@ fn offer_that_is_out_of_bounds_by_now_should_count_as_none() {
 	});
 }
 
-/// Draws an owner, and returns which of its devices begin, and what.
-fn started(owner: u64) -> Vec<(u32, WorkKind)> {
-	Now::mutate(|now| *now += 1_000_000);
-	let beacon = Challenges::advance_beacon();
-	let context = Challenges::draw_context(50, beacon, Now::get()).unwrap();
-	Challenges::start(&context, &owner, None);
-	let devices = Enrolments::<Test>::iter().map(|(device, _)| device.0);
-	let mut rounds: Vec<_> = devices
-		.filter_map(|device| Some((device, round_of(device)?.task.work.kind())))
-		.collect();
-	rounds.sort();
-	rounds
-}
-
 #[test]
 fn devices_without_an_accelerator_should_not_have_the_machine_while_others_multiply() {
 	with_offer(|| {

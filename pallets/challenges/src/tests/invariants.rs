@@ -5,7 +5,7 @@
 use crate::{mock::*, *};
 use armature_primitives::{
 	challenge::{AssignmentPhase, ChallengeCommit, Verdict},
-	device::{AcceleratorOffer, DeviceStatus},
+	device::{AcceleratorOffer, DeviceStatus, StorageOffer},
 	location::Position,
 	DeviceId, Ppm, RoundId, H256,
 };
@@ -58,6 +58,8 @@ enum Op {
 	Share(u32),
 	/// A device offers an accelerator with rows of this length, or none.
 	Offer(u32, Option<u32>),
+	/// A device offers so many sectors, or none.
+	Store(u32, Option<u32>),
 	/// A device or a verifier is said to be somewhere, or nowhere.
 	Place(u32, Option<(i32, i32)>),
 }
@@ -88,6 +90,7 @@ fn op() -> impl Strategy<Value = Op> {
 		1 => device.prop_map(Op::Vanish),
 		1 => (0u32..1_100_000).prop_map(Op::Share),
 		3 => (0..DEVICES + 1, proptest::option::of(10u32..200)).prop_map(|(d, s)| Op::Offer(d, s)),
+		3 => (0..DEVICES + 1, proptest::option::of(0u32..4)).prop_map(|(d, s)| Op::Store(d, s)),
 		2 => (0u32..12, proptest::option::of((any::<i32>(), any::<i32>())))
 			.prop_map(|(n, place)| Op::Place(n, place)),
 	]
@@ -138,7 +141,7 @@ fn any_round(task: armature_primitives::challenge::ChallengeTask) -> RoundOf<Tes
 		owner: None,
 		opened_in: 0,
 		is_asked: false,
-		offer: Offer { lanes: 1, memory_mib: 0, accelerator: None },
+		offer: Offer { lanes: 1, memory_mib: 0, accelerator: None, storage: None },
 		proved: Proved::default(),
 	}
 }
@@ -243,6 +246,11 @@ fn apply(op: Op) {
 			let offer = side.map(|side| AcceleratorOffer { memory_mib: 1, side });
 			call(OPERATOR, Call::offer_accelerator { device: DeviceId(d), offer });
 		},
+		Op::Store(d, sectors) => {
+			let offer =
+				sectors.map(|sectors| StorageOffer { sectors, blocks: 16, compressions: 2 });
+			call(OPERATOR, Call::offer_storage { device: DeviceId(d), offer });
+		},
 		Op::Vanish(d) => DeviceTable::mutate(|table| table.retain(|device, _| device.0 != d)),
 		Op::Share(ppm) => {
 			let mut parameters = crate::mock::parameters();
@@ -252,7 +260,8 @@ fn apply(op: Op) {
 			parameters.committee = 1 + (ppm % 5) as u8;
 			parameters.memory_part = Ppm(ppm);
 			parameters.network_part = Ppm(1_000_000u32.saturating_sub(ppm) / 2);
-			parameters.gemm_part = Ppm(1_000_000u32.saturating_sub(ppm) / 3);
+			parameters.gemm_part = Ppm(1_000_000u32.saturating_sub(ppm) / 4);
+			parameters.storage_part = Ppm(1_000_000u32.saturating_sub(ppm) / 4);
 			parameters.verifier_unbonding_millis = 1_000_000;
 			let valid = parameters.validate();
 			let call =

@@ -41,7 +41,10 @@ fn round_should_fill_a_share_of_what_is_offered() {
 		// Half of 16 GiB in four lanes, in KiB.
 		let expected = MemoryChallenge { lanes: 4, blocks: 2 << 20, segments: 16, reads: 4 };
 		assert_eq!(memory_of(&round), expected);
-		assert_eq!(round.offer, Offer { lanes: 4, memory_mib: 16_384, accelerator: None });
+		assert_eq!(
+			round.offer,
+			Offer { lanes: 4, memory_mib: 16_384, accelerator: None, storage: None }
+		);
 		let kind = WorkKind::Memory;
 		assert!(matches!(last_event(), Event::RoundOpened { kind: said, .. } if said == kind));
 	});
@@ -268,7 +271,11 @@ fn lease_should_keep_a_lane_and_its_memory() {
 	// One lane is shared.
 	let lanes = |lanes, is_leased| {
 		parameters()
-			.work(WorkKind::Cpu, Offer { lanes, memory_mib: 1, accelerator: None }, is_leased)
+			.work(
+				WorkKind::Cpu,
+				Offer { lanes, memory_mib: 1, accelerator: None, storage: None },
+				is_leased,
+			)
 			.lanes()
 	};
 	assert_eq!((lanes(1, true), lanes(2, true), lanes(2, false)), (1, 1, 2));

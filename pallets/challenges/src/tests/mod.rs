@@ -11,5 +11,6 @@ mod parameters;
 mod planted;
 mod power;
 mod shares;
+mod storage;
 mod verdicts;
 mod verifiers;

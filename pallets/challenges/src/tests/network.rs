@@ -3,7 +3,7 @@
 use crate::{mock::*, *};
 use armature_primitives::{
 	challenge::{ChallengeFailure, Measured, NetworkChallenge, Verdict, Work, WorkKind},
-	device::{AcceleratorOffer, NetworkScore, Performance, RoundTripTo},
+	device::{AcceleratorOffer, NetworkScore, Performance, RoundTripTo, StorageOffer},
 	location::{LocationFinding, Position},
 	service::Network,
 	DeviceId, Ppm, H256,
@@ -236,18 +236,19 @@ fn what_is_lacking_should_be_asked_for_in_its_order() {
 
 #[test]
 fn draws_should_be_of_each_kind_as_often_as_the_parameters_say() {
-	let kinds = |memory, network, gemm| {
-		let mut counts = [0u32; 4];
+	let kinds = |memory, network, gemm, storage| {
+		let mut counts = [0u32; 5];
 		ExtBuilder::default()
 			.parameters(|p| {
 				(p.memory_part, p.network_part) = (Ppm(memory), Ppm(network));
-				p.gemm_part = Ppm(gemm);
+				(p.gemm_part, p.storage_part) = (Ppm(gemm), Ppm(storage));
 			})
 			.build_and_execute(|| {
 				open_first_round(0);
 				let devices = [DeviceId(0)];
 				Enrolments::<Test>::mutate_extant(DeviceId(0), |record| {
 					record.accelerator = Some(AcceleratorOffer { memory_mib: 1, side: 128 });
+					record.storage = Some(StorageOffer { sectors: 1, blocks: 16, compressions: 2 });
 				});
 				let record = Owners::<Test>::get(provider(0)).unwrap();
 				for block in 0..1_000 {
@@ -259,18 +260,21 @@ fn draws_should_be_of_each_kind_as_often_as_the_parameters_say() {
 						WorkKind::Memory => counts[1] += 1,
 						WorkKind::Network => counts[2] += 1,
 						WorkKind::Gemm => counts[3] += 1,
+						WorkKind::Storage => counts[4] += 1,
 					}
 				}
 			});
 		counts
 	};
-	assert_eq!(kinds(0, 0, 0), [1_000, 0, 0, 0]);
-	assert_eq!(kinds(0, 1_000_000, 0), [0, 0, 1_000, 0]);
-	assert_eq!(kinds(1_000_000, 0, 0), [0, 1_000, 0, 0]);
-	assert_eq!(kinds(0, 0, 1_000_000), [0, 0, 0, 1_000]);
-	let [cpu, memory, network, gemm] = kinds(300_000, 200_000, 100_000);
-	assert!((330..470).contains(&cpu) && (230..370).contains(&memory), "{cpu} {memory}");
-	assert!((140..260).contains(&network) && (60..140).contains(&gemm), "{network} {gemm}");
+	assert_eq!(kinds(0, 0, 0, 0), [1_000, 0, 0, 0, 0]);
+	assert_eq!(kinds(0, 1_000_000, 0, 0), [0, 0, 1_000, 0, 0]);
+	assert_eq!(kinds(1_000_000, 0, 0, 0), [0, 1_000, 0, 0, 0]);
+	assert_eq!(kinds(0, 0, 1_000_000, 0), [0, 0, 0, 1_000, 0]);
+	assert_eq!(kinds(0, 0, 0, 1_000_000), [0, 0, 0, 0, 1_000]);
+	let [cpu, memory, network, gemm, storage] = kinds(250_000, 150_000, 100_000, 100_000);
+	assert!((60..140).contains(&storage), "{storage}");
+	assert!((330..470).contains(&cpu) && (180..320).contains(&memory), "{cpu} {memory}");
+	assert!((100..200).contains(&network) && (60..140).contains(&gemm), "{network} {gemm}");
 }
 
 #[test]

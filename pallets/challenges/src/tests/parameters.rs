@@ -1,6 +1,6 @@
 use crate::{mock::*, *};
 use armature_primitives::{MilliWatts, Ppm};
-use armature_verifier::challenge::gemm::MAX_SIDE;
+use armature_verifier::challenge::{fill::MAX_COMPRESSIONS, gemm::MAX_SIDE};
 use frame_support::{assert_noop, assert_ok};
 use sp_runtime::DispatchError;
 
@@ -74,14 +74,39 @@ fn each_bound_should_be_checked_on_both_sides() {
 	assert!(ok(&|p| (p.memory_part, p.network_part) = (Ppm(400_000), Ppm(600_000))));
 	assert!(!ok(&|p| (p.memory_part, p.network_part) = (Ppm(400_000), Ppm(600_001))));
 	assert!(!ok(&|p| (p.memory_part, p.network_part) = (Ppm(1), Ppm(u32::MAX))));
-	let parts = |memory, network, gemm| {
+	let parts = |memory, network, gemm, storage| {
 		move |p: &mut Parameters| {
-			(p.memory_part, p.network_part, p.gemm_part) = (Ppm(memory), Ppm(network), Ppm(gemm))
+			(p.memory_part, p.network_part) = (Ppm(memory), Ppm(network));
+			(p.gemm_part, p.storage_part) = (Ppm(gemm), Ppm(storage));
 		}
 	};
-	assert!(ok(&parts(400_000, 500_000, 100_000)));
-	assert!(!ok(&parts(400_000, 500_000, 100_001)));
-	assert!(!ok(&parts(1, 1, u32::MAX)));
+	assert!(ok(&parts(400_000, 500_000, 60_000, 40_000)));
+	assert!(!ok(&parts(400_000, 500_000, 60_000, 40_001)));
+	assert!(!ok(&parts(400_000, 500_000, 60_001, 40_000)));
+	assert!(!ok(&parts(1, 1, 1, u32::MAX)));
+	let sectors = |blocks, compressions| {
+		move |p: &mut Parameters| {
+			(p.sector_blocks, p.sector_compressions) = (blocks, compressions);
+		}
+	};
+	assert!(ok(&sectors(2, 1)));
+	assert!(ok(&sectors(u32::MAX, MAX_COMPRESSIONS)));
+	assert!(!ok(&sectors(1, 1)));
+	assert!(!ok(&sectors(2, 0)));
+	assert!(!ok(&sectors(2, MAX_COMPRESSIONS + 1)));
+	let times = |commit, read| {
+		move |p: &mut Parameters| {
+			(p.storage_commit_millis, p.storage_read_millis) = (commit, read);
+		}
+	};
+	// Half of the window of 60 s.
+	assert!(ok(&times(1, 1)));
+	assert!(!ok(&times(0, 1)));
+	assert!(!ok(&times(1, 0)));
+	assert!(ok(&times(25_000, 5_000)));
+	assert!(!ok(&times(25_000, 5_001)));
+	assert!(!ok(&times(25_001, 5_000)));
+	assert!(!ok(&times(u32::MAX, u32::MAX)));
 	let sides =
 		|min, max| move |p: &mut Parameters| (p.min_gemm_side, p.max_gemm_side) = (min, max);
 	assert!(ok(&sides(MIN_GEMM_SIDE, MAX_SIDE)));
@@ -132,6 +157,7 @@ fn each_bound_should_be_checked_on_both_sides() {
 	assert!(ok(&|p| {
 		p.window_millis = 4;
 		(p.transfer_lead_millis, p.transfer_millis) = (1, 1);
+		(p.storage_commit_millis, p.storage_read_millis) = (1, 1);
 	}));
 	assert!(!ok(&|p| p.window_millis = 0));
 	let long = |window: u64| {
