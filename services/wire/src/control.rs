@@ -10,7 +10,7 @@ use armature_primitives::{
 use codec::{Decode, Encode};
 
 /// Name of the control protocol.
-pub const CONTROL_PROTOCOL: &str = "/armature/control/5";
+pub const CONTROL_PROTOCOL: &str = "/armature/control/6";
 
 /// The largest control request or response, in bytes.
 pub const MAX_CONTROL_LEN: u32 = 256 * 1024;
@@ -21,7 +21,7 @@ pub const MAX_PEER_ID_LEN: usize = 64;
 /// The most segments that one request may ask to be opened: their openings fit one response.
 pub const MAX_SEGMENTS: usize = 160;
 
-/// The most blocks of filled memory that one request may ask to be opened.
+/// The most blocks of filled memory or storage that one request may ask to be opened.
 pub const MAX_BLOCKS: usize = 14;
 
 /// The most segments of a walk that one request may ask to be opened: those of eight reads fit.
@@ -29,6 +29,9 @@ pub const MAX_WALK_SEGMENTS: usize = 12;
 
 /// The most entries of products that one request may ask to be opened; of long rows fewer fit.
 pub const MAX_ENTRIES: usize = 64;
+
+/// The most blocks of storage that one request may ask to be read.
+pub const MAX_STORED: usize = 64;
 
 /// The most bytes of openings in one response.
 pub const MAX_OPENINGS_LEN: usize = 255 * 1024;
@@ -178,6 +181,22 @@ pub enum ControlRequest {
 		/// Step, row and column of each, at most [`MAX_ENTRIES`].
 		entries: Vec<(u32, u32, u32)>,
 	},
+	/// Read blocks of the storage of a committed round, within the time that the task gives for that.
+	#[codec(index = 14)]
+	ReadStored {
+		/// Hash of the task that was committed to.
+		task: H256,
+		/// Sector and number of each, at most [`MAX_STORED`].
+		blocks: Vec<(u32, u32)>,
+	},
+	/// Open blocks of the storage of a committed round, with what they were filled from.
+	#[codec(index = 15)]
+	OpenSealed {
+		/// Hash of the task that was committed to.
+		task: H256,
+		/// Sector and number of each, at most [`MAX_BLOCKS`].
+		blocks: Vec<(u32, u32)>,
+	},
 }
 
 /// A response of [`CONTROL_PROTOCOL`].
@@ -207,12 +226,13 @@ pub enum ControlResponse {
 		/// The device key's, over [`crate::commit_payload`].
 		signature: Signature,
 	},
-	/// To `OpenSegments`, `OpenBlocks`, `OpenWalk` and `OpenEntries`.
+	/// To `OpenSegments`, `OpenBlocks`, `OpenWalk`, `OpenEntries`, `ReadStored` and `OpenSealed`.
 	#[codec(index = 3)]
 	Opened {
 		/// SCALE of a list of `armature_verifier::challenge::SegmentOpening`, `fill::FillOpening`,
-		/// `memory::WalkOpening` or `gemm::EntryOpening`, one for each asked for and in that order; at
-		/// most [`MAX_OPENINGS_LEN`] bytes.
+		/// `memory::WalkOpening`, `gemm::EntryOpening`, `storage::StoredBlock` or
+		/// `storage::SealedOpening`, one for each asked for and in that order; at most
+		/// [`MAX_OPENINGS_LEN`] bytes.
 		openings: Vec<u8>,
 	},
 	/// To `LeaseNotice` and `ReserveWalk`.
@@ -287,6 +307,8 @@ impl Message for ControlRequest {
 			ControlRequest::OpenBlocks { positions, .. } => positions.len() <= MAX_BLOCKS,
 			ControlRequest::OpenWalk { segments, .. } => segments.len() <= MAX_WALK_SEGMENTS,
 			ControlRequest::OpenEntries { entries, .. } => entries.len() <= MAX_ENTRIES,
+			ControlRequest::ReadStored { blocks, .. } => blocks.len() <= MAX_STORED,
+			ControlRequest::OpenSealed { blocks, .. } => blocks.len() <= MAX_BLOCKS,
 			ControlRequest::Fetch { len, .. } => {
 				usize::try_from(*len).is_ok_and(|len| (1..=MAX_DATA_LEN).contains(&len))
 			},

@@ -19,7 +19,7 @@ pub use blob::{BlobRequest, BlobResponse, PutAuth, BLOB_PROTOCOL, MAX_BLOB_LEN, 
 pub use control::{
 	ControlRequest, ControlResponse, ServiceKind, StatusReport, CONTROL_PROTOCOL, MAX_BLOCKS,
 	MAX_CONTROL_LEN, MAX_DATA_LEN, MAX_ENTRIES, MAX_OPENINGS_LEN, MAX_PEER_ID_LEN, MAX_SEGMENTS,
-	MAX_VERSION_LEN, MAX_WALK_SEGMENTS,
+	MAX_STORED, MAX_VERSION_LEN, MAX_WALK_SEGMENTS,
 };
 pub use signing::{
 	beat_ack_payload, beat_payload, commit_payload, echo_payload, hello_payload, put_payload,

@@ -7,7 +7,7 @@ use crate::{
 use armature_primitives::{
 	challenge::{
 		ChallengeCommit, ChallengeTask, CpuChallenge, GemmChallenge, MemoryChallenge,
-		NetworkChallenge, Work,
+		NetworkChallenge, StorageChallenge, Work,
 	},
 	ed25519::Signature,
 	telemetry::{Beat, BeatAck, PowerReading, PowerSource},
@@ -37,6 +37,17 @@ fn network_task() -> ChallengeTask {
 
 fn gemm_task() -> ChallengeTask {
 	ChallengeTask { work: Work::Gemm(GemmChallenge { side: 6, states: 7 }), ..task() }
+}
+
+fn storage_task() -> ChallengeTask {
+	let storage = StorageChallenge {
+		sectors: 6,
+		blocks: 7,
+		compressions: 0x0102,
+		commit_millis: 8,
+		read_millis: 9,
+	};
+	ChallengeTask { work: Work::Storage(storage), ..task() }
 }
 
 fn beat() -> Beat {
@@ -109,6 +120,9 @@ pub fn control_requests() -> Vec<ControlRequest> {
 			task: H256([6; 32]),
 			entries: vec![(1, 2, 3), (4, 5, 0x0102_0304)],
 		},
+		ControlRequest::StartChallenge { task: storage_task() },
+		ControlRequest::ReadStored { task: H256([6; 32]), blocks: vec![(1, 2), (3, 0x0102_0304)] },
+		ControlRequest::OpenSealed { task: H256([6; 32]), blocks: vec![(1, 2)] },
 	]
 }
 

@@ -82,6 +82,8 @@ impl Service {
 			| ControlRequest::OpenBlocks { .. }
 			| ControlRequest::OpenWalk { .. }
 			| ControlRequest::OpenEntries { .. }
+			| ControlRequest::ReadStored { .. }
+			| ControlRequest::OpenSealed { .. }
 			| ControlRequest::Echo { .. }
 			| ControlRequest::Fetch { .. }
 			| ControlRequest::Deliver { .. }

@@ -4,7 +4,7 @@ use crate::{
 	testing::{blob_requests, blob_responses, control_requests, control_responses},
 	BlobRequest, BlobResponse, ControlRequest, ControlResponse, Message, PutAuth, ServiceKind,
 	StatusReport, MAX_BLOB_LEN, MAX_BLOCKS, MAX_CHUNK_LEN, MAX_CONTROL_LEN, MAX_DATA_LEN,
-	MAX_ENTRIES, MAX_OPENINGS_LEN, MAX_PEER_ID_LEN, MAX_SEGMENTS, MAX_VERSION_LEN,
+	MAX_ENTRIES, MAX_OPENINGS_LEN, MAX_PEER_ID_LEN, MAX_SEGMENTS, MAX_STORED, MAX_VERSION_LEN,
 	MAX_WALK_SEGMENTS,
 };
 use armature_primitives::{ed25519::Signature, DeviceId, RoundId, H256};
@@ -82,6 +82,16 @@ fn lists_should_be_bounded() {
 		|count| ControlRequest::OpenEntries { task: H256::zero(), entries: vec![(0, 0, 0); count] };
 	assert!(travels(&open(MAX_ENTRIES)));
 	assert!(!travels(&open(MAX_ENTRIES + 1)));
+
+	let read =
+		|count| ControlRequest::ReadStored { task: H256::zero(), blocks: vec![(0, 0); count] };
+	assert!(travels(&read(MAX_STORED)));
+	assert!(!travels(&read(MAX_STORED + 1)));
+
+	let open =
+		|count| ControlRequest::OpenSealed { task: H256::zero(), blocks: vec![(0, 0); count] };
+	assert!(travels(&open(MAX_BLOCKS)));
+	assert!(!travels(&open(MAX_BLOCKS + 1)));
 
 	let opened = |len| ControlResponse::Opened { openings: vec![0; len] };
 	assert!(travels(&opened(MAX_OPENINGS_LEN)));

@@ -19,7 +19,7 @@ fn le64(value: u8) -> [(u8, usize); 2] {
 
 #[test]
 fn protocols_should_keep_their_names() {
-	assert_eq!(CONTROL_PROTOCOL, "/armature/control/5");
+	assert_eq!(CONTROL_PROTOCOL, "/armature/control/6");
 	assert_eq!(BLOB_PROTOCOL, "/armature/blob/1");
 }
 
@@ -134,11 +134,38 @@ fn control_requests_should_keep_their_bytes() {
 	let mut entries = runs(&[(13, 1), (6, 32)]);
 	entries.extend([8, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0]);
 	entries.extend([4, 0, 0, 0, 5, 0, 0, 0, 4, 3, 2, 1]);
+	let start_storage = runs(&[
+		(2, 1),
+		round,
+		round_rest,
+		(4, 1),
+		(0, 3),
+		(5, 32),
+		// Storage.
+		(4, 1),
+		(6, 1),
+		(0, 3),
+		(7, 1),
+		(0, 3),
+		(2, 1),
+		(1, 1),
+		(8, 1),
+		(0, 3),
+		(9, 1),
+		(0, 3),
+		deadline,
+		deadline_rest,
+	]);
+	let mut read = runs(&[(14, 1), (6, 32)]);
+	read.extend([8, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 3, 2, 1]);
+	let mut sealed = runs(&[(15, 1), (6, 32)]);
+	sealed.extend([4, 1, 0, 0, 0, 2, 0, 0, 0]);
 	let memory = [reserve, walk, blocks, open_walk, start_memory];
 	let network = [start_network, echo, fetch, deliver];
 	let others = [hello, beat, start, open, notice, vec![5]];
 	let gemm = [start_gemm, entries];
-	let expected = [&others[..], &memory[..], &network[..], &gemm[..]].concat();
+	let storage = [start_storage, read, sealed];
+	let expected = [&others[..], &memory[..], &network[..], &gemm[..], &storage[..]].concat();
 	let encoded: Vec<_> = control_requests().iter().map(Encode::encode).collect();
 	assert_eq!(encoded, expected);
 }
