@@ -6,6 +6,9 @@
 //! other; so are the states of a round of products, of which they ask for entries. No task is answered with
 //! two roots.
 //!
+//! What a round of storage asks for was sealed long before: the answer comes at once, beside anything else
+//! that runs, and blocks are read for verifiers until the round is over.
+//!
 //! Where the way to verifiers is measured there is nothing to run, but echoes and data to answer with.
 //!
 //! A few rounds are answered with what was planted, and not run.
@@ -15,6 +18,7 @@ mod committee;
 mod fault;
 mod gemm;
 mod holding;
+mod hurried;
 mod memory;
 mod network;
 mod planted;
@@ -23,12 +27,14 @@ mod quota;
 mod rounds;
 mod runner;
 mod signed;
+mod stored;
 mod turns;
 
 use crate::{
 	chain::ChainPort,
 	clock,
 	compute::AcceleratorConfig,
+	config::StorageConfig,
 	key::DeviceKey,
 	metrics::Metrics,
 	store::{Store, StoreError},
@@ -49,6 +55,7 @@ use planted::PlantedRound;
 use rounds::{Committed, Rounds, Running};
 use runner::{Runner, Settings, Shown};
 use std::sync::{atomic::AtomicBool, Arc, Mutex};
+use stored::Stored;
 
 pub use fault::ChallengeFault;
 pub use planted::PlantedError;
@@ -65,6 +72,14 @@ enum Memory {
 enum States {
 	/// Computed states.
 	Held(Arc<Products>),
+	/// None: the answer was made up.
+	Planted(Arc<PlantedRound>),
+}
+
+/// What verifiers ask about in a round of storage.
+enum Sectors {
+	/// Sealed sectors.
+	Held(Arc<Stored>),
 	/// None: the answer was made up.
 	Planted(Arc<PlantedRound>),
 }
@@ -88,9 +103,10 @@ impl Challenges {
 		store: Arc<Store>,
 		planted_share_ppm: u32,
 		accelerator: AcceleratorConfig,
+		storage: StorageConfig,
 		metrics: Arc<Metrics>,
 	) -> Self {
-		let settings = Settings { accelerator, ..Settings::default() };
+		let settings = Settings { accelerator, storage, ..Settings::default() };
 		Self::with_settings(
 			chain,
 			key,
@@ -206,9 +222,11 @@ impl Challenges {
 		let transcript = match &committed.done.shown {
 			Shown::Lanes(transcript) => transcript,
 			Shown::Planted(round) if round.kind() == WorkKind::Cpu => return round.open(),
-			Shown::Planted(_) | Shown::Memory(_) | Shown::Network(_) | Shown::Products(_) => {
-				return Err(ChallengeFault::NothingToOpen)
-			},
+			Shown::Planted(_)
+			| Shown::Memory(_)
+			| Shown::Network(_)
+			| Shown::Products(_)
+			| Shown::Storage(_) => return Err(ChallengeFault::NothingToOpen),
 		};
 		let openings: Vec<SegmentOpening> = segments
 			.iter()
@@ -309,9 +327,11 @@ impl Challenges {
 			Shown::Planted(round) if round.kind() == WorkKind::Gemm => {
 				States::Planted(round.clone())
 			},
-			Shown::Lanes(_) | Shown::Planted(_) | Shown::Memory(_) | Shown::Network(_) => {
-				return Err(ChallengeFault::NothingToOpen)
-			},
+			Shown::Lanes(_)
+			| Shown::Planted(_)
+			| Shown::Memory(_)
+			| Shown::Network(_)
+			| Shown::Storage(_) => return Err(ChallengeFault::NothingToOpen),
 		};
 		match states {
 			// It may wait for an accelerator.
@@ -319,6 +339,44 @@ impl Challenges {
 				.await
 				.map_err(|error| ChallengeFault::Failed(error.to_string()))?,
 			States::Planted(round) => round.open_entries(peer, &entries),
+		}
+	}
+
+	/// The encoded blocks of the storage of a committed task, in the order asked for: they are timed, and wait
+	/// for none but those that the same peer asked for before. A peer may ask three times.
+	///
+	/// # Errors
+	///
+	/// [`ChallengeFault::NothingToOpen`], [`ChallengeFault::TooManyRequests`],
+	/// [`ChallengeFault::TooLarge`], [`ChallengeFault::Storage`], and those of a peer that is not heard.
+	pub async fn read_stored(
+		&self,
+		peer: PeerId,
+		task: H256,
+		blocks: Vec<(u32, u32)>,
+	) -> Result<Vec<u8>, ChallengeFault> {
+		match self.sectors(peer, task).await? {
+			Sectors::Held(held) => held.read(peer, blocks).await,
+			Sectors::Planted(round) => round.read_stored(peer),
+		}
+	}
+
+	/// The encoded openings of blocks of the storage of a committed task, in the order asked for, with what
+	/// they were filled from. One request is worked on after the other, and leaves the disk to what is timed. A
+	/// peer may ask for 280 blocks.
+	///
+	/// # Errors
+	///
+	/// As [`Challenges::read_stored`]; [`ChallengeFault::Busy`] where many wait.
+	pub async fn open_sealed(
+		&self,
+		peer: PeerId,
+		task: H256,
+		blocks: Vec<(u32, u32)>,
+	) -> Result<Vec<u8>, ChallengeFault> {
+		match self.sectors(peer, task).await? {
+			Sectors::Held(held) => held.show(peer, blocks).await,
+			Sectors::Planted(round) => round.open_sealed(peer, &blocks),
 		}
 	}
 
@@ -371,7 +429,8 @@ impl Challenges {
 	}
 
 	/// Gives back all memory that rounds have filled or fill, and all states of products, and returns when
-	/// that is done. The chain has no use for them where it has begun a lease.
+	/// that is done. The chain has no use for them where it has begun a lease. Storage stays open: that takes
+	/// nothing of a lease.
 	pub async fn free_memory(&self) {
 		for running in self.rounds.stop_filling() {
 			// However it ends.
@@ -411,20 +470,39 @@ impl Challenges {
 			Shown::Planted(round) if round.kind() == WorkKind::Memory => {
 				Memory::Planted(round.clone())
 			},
-			Shown::Lanes(_) | Shown::Planted(_) | Shown::Network(_) | Shown::Products(_) => {
-				return Err(ChallengeFault::NothingToOpen)
-			},
+			Shown::Lanes(_)
+			| Shown::Planted(_)
+			| Shown::Network(_)
+			| Shown::Products(_)
+			| Shown::Storage(_) => return Err(ChallengeFault::NothingToOpen),
 		};
 		Ok((task, memory))
+	}
+
+	/// The storage of a committed task, for a peer of its committee.
+	async fn sectors(&self, peer: PeerId, task: H256) -> Result<Sectors, ChallengeFault> {
+		match &self.committed(peer, task).await?.done.shown {
+			Shown::Storage(held) => Ok(Sectors::Held(held.clone())),
+			Shown::Planted(round) if round.kind() == WorkKind::Storage => {
+				Ok(Sectors::Planted(round.clone()))
+			},
+			Shown::Lanes(_)
+			| Shown::Planted(_)
+			| Shown::Memory(_)
+			| Shown::Network(_)
+			| Shown::Products(_) => Err(ChallengeFault::NothingToOpen),
+		}
 	}
 
 	/// A committed task about the way to verifiers, for a peer of its committee.
 	async fn network(&self, peer: PeerId, task: H256) -> Result<Arc<Network>, ChallengeFault> {
 		match &self.committed(peer, task).await?.done.shown {
 			Shown::Network(network) => Ok(network.clone()),
-			Shown::Lanes(_) | Shown::Planted(_) | Shown::Memory(_) | Shown::Products(_) => {
-				Err(ChallengeFault::NothingToOpen)
-			},
+			Shown::Lanes(_)
+			| Shown::Planted(_)
+			| Shown::Memory(_)
+			| Shown::Products(_)
+			| Shown::Storage(_) => Err(ChallengeFault::NothingToOpen),
 		}
 	}
 

@@ -13,4 +13,4 @@ pub use accelerator::{
 pub use gemm::CpuGemm;
 pub use lanes::{run_lanes, LaneFault};
 pub use memory::{needed_bytes, FilledMemory, MemoryFault, WalkedMemory};
-pub use storage::{SealPlan, SealedSectors, StorageFault};
+pub use storage::{OfferedSectors, SealPlan, SealProgress, SealedSectors, StorageFault};

@@ -57,6 +57,9 @@ pub enum ConfigError {
 /// [power]
 /// source = "exec"
 /// command = ["/usr/local/bin/plug-watts", "192.168.1.20"]
+///
+/// [storage]
+/// directory = "/srv/armature/sealed"
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -84,6 +87,9 @@ pub struct Config {
 	/// What computes the products that the device offers.
 	#[serde(default)]
 	pub accelerator: AcceleratorConfig,
+	/// Sealed storage that the device offers.
+	#[serde(default)]
+	pub storage: StorageConfig,
 	/// Work for tenants.
 	#[serde(default)]
 	pub workload: WorkloadConfig,
@@ -183,6 +189,16 @@ impl Default for ChallengeConfig {
 	}
 }
 
+/// The `[storage]` part.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct StorageConfig {
+	/// The directory with the sectors that were sealed for this device (`armature storage seal`). The
+	/// agent reads them when rounds of storage ask for blocks, and writes nothing there. Without one no such
+	/// round is answered.
+	pub directory: Option<PathBuf>,
+}
+
 /// The `[workload]` part.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -235,6 +251,7 @@ impl Config {
 			network: NetworkConfig::default(),
 			challenges: ChallengeConfig::default(),
 			accelerator: AcceleratorConfig::default(),
+			storage: StorageConfig::default(),
 			workload: WorkloadConfig::default(),
 			poll: PollConfig::default(),
 			metrics: MetricsConfig::default(),
@@ -286,6 +303,11 @@ impl Config {
 			"power.timeout-millis",
 			"1 to 60000",
 		)?;
+		check(
+			self.storage.directory.as_ref().is_none_or(|directory| directory.is_absolute()),
+			"storage.directory",
+			"an absolute path, of the directory that sectors were sealed in",
+		)?;
 		check(self.power.error_ppm <= 1_000_000, "power.error-ppm", "at most 1000000")?;
 		let evidence = &self.evidence;
 		let no_gpus = matches!(evidence.source, EvidenceSource::DeviceKey | EvidenceSource::Tpm);
@@ -334,7 +356,8 @@ mod tests {
 		let config = load(
 			"device = 1\ndata-dir = \"/d\"\n[evidence]\nsource = \"sev-snp\"\n\
 			 certificates = \"/c\"\ngpus = \"always\"\n[power]\nsource = \"exec\"\ncommand = [\"a\", \"b\"]\n\
-			 [challenges]\nplanted-share-ppm = 1000000\n[workload]\nenabled = false\n",
+			 [challenges]\nplanted-share-ppm = 1000000\n[storage]\ndirectory = \"/s\"\n\
+			 [workload]\nenabled = false\n",
 		)
 		.expect("valid");
 		assert_eq!(config.evidence.source, EvidenceSource::SevSnp);
@@ -343,6 +366,7 @@ mod tests {
 		assert_eq!(config.power.source, PowerSourceConfig::Exec);
 		assert_eq!(config.power.command, ["a", "b"]);
 		assert_eq!(config.challenges.planted_share_ppm, 1_000_000);
+		assert_eq!(config.storage.directory, Some("/s".into()));
 		assert!(!config.workload.enabled);
 		assert_eq!(config.key_path(), Path::new("/d/device.key"));
 	}
@@ -353,6 +377,7 @@ mod tests {
 			"device = 1\ncolour = 2",
 			"device = 1\n[power]\nwatts = 2",
 			"device = 1\n[challenges]\nshare = 2",
+			"device = 1\n[storage]\npath = \"/d\"",
 		] {
 			let error = load(text).expect_err("unknown field").to_string();
 			assert!(error.contains("unknown field"), "{error}");
@@ -366,6 +391,8 @@ mod tests {
 			("[challenges]\nplanted-share-ppm = 1000001", "challenges.planted-share-ppm"),
 			("[power]\ntimeout-millis = 0", "power.timeout-millis"),
 			("[power]\nerror-ppm = 1000001", "power.error-ppm"),
+			("[storage]\ndirectory = \"sealed\"", "storage.directory"),
+			("[storage]\ndirectory = \"\"", "storage.directory"),
 			("[evidence]\nsource = \"tpm\"\ngpus = \"always\"", "evidence.gpus"),
 			("[evidence]\nsource = \"device-key\"\ngpus = \"always\"", "evidence.gpus"),
 		] {

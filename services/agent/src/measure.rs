@@ -275,7 +275,7 @@ pub fn memory(bytes: u64, lanes: u16, time: Duration) -> Result<Measurement, Mea
 	let block = u64::try_from(protocol::block::BLOCK_LEN).unwrap_or(u64::MAX);
 	let blocks = bytes / block / u64::from(lanes);
 	let blocks = u32::try_from(blocks).map_err(|_| SizeError::TooLarge)?;
-	let size = FillSize { lanes, blocks };
+	let size = FillSize { lanes, blocks, compressions: 1 };
 	let began = Instant::now();
 	let filled = FilledMemory::fill(&drawn(), NOBODY, size, &|| false)?;
 	let filling = began.elapsed();

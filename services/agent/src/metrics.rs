@@ -55,8 +55,6 @@ const ROUNDS: [RoundOutcome; 6] = [
 	RoundOutcome::Failed,
 ];
 
-const KINDS: [WorkKind; 4] = [WorkKind::Cpu, WorkKind::Memory, WorkKind::Network, WorkKind::Gemm];
-
 const STATUSES: [RunStatus; 6] = [
 	RunStatus::Success,
 	RunStatus::OutOfFuel,
@@ -78,6 +76,7 @@ pub(crate) struct Metrics {
 	leases: Family<[Label; 1], Counter>,
 	leases_running: Gauge,
 	services_connected: Gauge,
+	sealed: Gauge,
 }
 
 /// A hundredth of a second to five minutes.
@@ -96,6 +95,7 @@ impl Metrics {
 			leases: Family::default(),
 			leases_running: Gauge::default(),
 			services_connected: Gauge::default(),
+			sealed: Gauge::default(),
 		};
 		metrics.prepare();
 		let registry = metrics.registry();
@@ -107,7 +107,7 @@ impl Metrics {
 		for outcome in BEATS {
 			drop(self.beats.get_or_create(&[of_beat(outcome)]));
 		}
-		for kind in KINDS {
+		for kind in WorkKind::ALL {
 			for outcome in ROUNDS {
 				drop(self.rounds.get_or_create(&[of_kind(kind), of_round(outcome)]));
 			}
@@ -151,6 +151,12 @@ impl Metrics {
 			"Orchestrators and verifiers that know this device and are connected",
 			self.services_connected.clone(),
 		);
+		registry.register_with_unit(
+			"sealed_storage",
+			"Sealed storage that rounds may ask for, as it was found at the start or by the last one",
+			Unit::Bytes,
+			self.sealed.clone(),
+		);
 		registry
 	}
 
@@ -184,6 +190,11 @@ impl Metrics {
 		self.leases_running.set(level(count));
 	}
 
+	/// So many bytes of storage are sealed.
+	pub(crate) fn sealed(&self, bytes: u64) {
+		self.sealed.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+	}
+
 	/// So many services are connected.
 	pub(crate) fn services(&self, count: usize) {
 		self.services_connected.set(level(count));
@@ -195,13 +206,7 @@ fn level(count: usize) -> i64 {
 }
 
 fn of_kind(kind: WorkKind) -> Label {
-	let name = match kind {
-		WorkKind::Cpu => "cpu",
-		WorkKind::Memory => "memory",
-		WorkKind::Network => "network",
-		WorkKind::Gemm => "gemm",
-	};
-	("kind", name)
+	("kind", kind.name())
 }
 
 fn of_beat(outcome: BeatOutcome) -> Label {

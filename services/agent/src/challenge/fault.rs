@@ -48,6 +48,12 @@ pub enum ChallengeFault {
 		 (`armature device accelerator withdraw`)"
 	)]
 	Accelerator(String),
+	/// The sectors that the round asks for are not there, or damaged.
+	#[error(
+		"the storage of the round cannot be read: {0}. Take the offer back while that lasts (`armature \
+		 device storage withdraw`)"
+	)]
+	Storage(String),
 	/// The deadline passed, another task took this one's place, the round is over, or the agent stops.
 	#[error("the run was stopped before it was done")]
 	Stopped,
@@ -71,8 +77,8 @@ pub enum ChallengeFault {
 	/// The openings asked for do not fit one answer.
 	#[error("too many openings for one answer")]
 	TooLarge,
-	/// A walk is kept for another peer, or lasts.
-	#[error("another walk comes first")]
+	/// A walk is kept for another peer, or lasts; or many wait to have blocks shown.
+	#[error("others come first")]
 	Busy,
 	/// The peer did not reserve a walk, was too late for it, or has had it.
 	#[error("no walk is kept for this peer")]
@@ -135,6 +141,7 @@ impl ChallengeFault {
 			ChallengeFault::Chain(_)
 			| ChallengeFault::NoMemory { .. }
 			| ChallengeFault::Accelerator(_)
+			| ChallengeFault::Storage(_)
 			| ChallengeFault::Stopped
 			| ChallengeFault::OtherRoot
 			| ChallengeFault::SignedLost
@@ -144,7 +151,12 @@ impl ChallengeFault {
 
 	/// Whether it stays so for a while, however often the round is tried.
 	pub(super) fn lasts(&self) -> bool {
-		matches!(self, ChallengeFault::NoMemory { .. } | ChallengeFault::Accelerator(_))
+		matches!(
+			self,
+			ChallengeFault::NoMemory { .. }
+				| ChallengeFault::Accelerator(_)
+				| ChallengeFault::Storage(_)
+		)
 	}
 
 	/// Whether any verifier can bring it about again and again, by what it asks for or by asking too
@@ -163,6 +175,7 @@ impl ChallengeFault {
 			ChallengeFault::Chain(_)
 			| ChallengeFault::NoMemory { .. }
 			| ChallengeFault::Accelerator(_)
+			| ChallengeFault::Storage(_)
 			| ChallengeFault::Stopped
 			| ChallengeFault::OtherRoot
 			| ChallengeFault::SignedLost
@@ -191,6 +204,7 @@ mod tests {
 			(ChallengeFault::NoMemory { needed: 2, available: 1 }, Refusal::Internal, false),
 			(ChallengeFault::Chain(chain), Refusal::Internal, false),
 			(ChallengeFault::Accelerator("a driver".into()), Refusal::Internal, false),
+			(ChallengeFault::Storage("a disk".into()), Refusal::Internal, false),
 			(ChallengeFault::Stopped, Refusal::Internal, false),
 			(ChallengeFault::OtherRoot, Refusal::Internal, false),
 			(ChallengeFault::SignedLost, Refusal::Internal, false),

@@ -4,7 +4,7 @@
 use super::{
 	encoded,
 	holding::{End, Holding},
-	quota::Quota,
+	quota::{asked, Quota},
 	ChallengeFault,
 };
 use crate::{
@@ -32,11 +32,6 @@ const STOP_CHECK: Duration = Duration::from_millis(100);
 /// How many entries of a round one verifier may ask for: it looks at 24 unless configured otherwise, at 128
 /// at most; again where an answer is lost, or was too slow.
 pub(super) const MAX_ENTRIES_OF_PEER: u32 = 1_024;
-
-/// What a request takes of them: one also where it asks for nothing.
-pub(super) fn asked(entries: &[(u32, u32, u32)]) -> u32 {
-	u32::try_from(entries.len()).unwrap_or(u32::MAX).max(1)
-}
 
 /// The states of one round, until they are given back.
 pub(super) struct Products {

@@ -1,4 +1,5 @@
-//! What a round holds until nobody has a use for it: much memory, of the machine or of its accelerator.
+//! What a round holds until nobody has a use for it: much memory, of the machine or of its accelerator, or
+//! files.
 
 use crate::{chain::ChainPort, clock};
 use armature_primitives::challenge::ChallengeTask;
@@ -42,6 +43,11 @@ pub(super) trait Holding: Send + Sync + 'static {
 	/// Gives it back. Returns when that is done, and waits for whoever still reads in it.
 	fn free(&self);
 
+	/// Whether a workload, or another round, needs what it takes of the machine.
+	fn takes_memory(&self) -> bool {
+		true
+	}
+
 	/// Whether it is still there to be asked about.
 	fn is_kept(&self) -> bool {
 		!self.end().is_near()
@@ -75,8 +81,8 @@ async fn free(held: Weak<dyn Holding>) {
 	let Some(held) = held.upgrade() else { return };
 	let round = held.task().round.0;
 	match tokio::task::spawn_blocking(move || held.free()).await {
-		Ok(()) => tracing::info!(round, "the memory of a round is given back"),
-		Err(error) => tracing::error!(round, %error, "giving memory back failed"),
+		Ok(()) => tracing::info!(round, "what a round held is given back"),
+		Err(error) => tracing::error!(round, %error, "giving back what a round held failed"),
 	}
 }
 

@@ -289,6 +289,7 @@ fn may_use(hash: &H256, kind: WorkKind, view: &PlantedView) -> bool {
 		WorkKind::Cpu => view.performance.cpu.is_some(),
 		WorkKind::Memory => view.performance.memory.is_some(),
 		WorkKind::Gemm => view.performance.gemm.is_some(),
+		WorkKind::Storage => view.performance.storage.is_some(),
 		// There is nothing to make up.
 		WorkKind::Network => false,
 	};

@@ -7,6 +7,11 @@ use std::collections::HashMap;
 /// reached elsewhere meanwhile.
 pub(super) const MAX_PEERS: usize = 16;
 
+/// What a request for so many parts counts: one also where it asks for nothing.
+pub(super) fn asked<T>(parts: &[T]) -> u32 {
+	u32::try_from(parts.len()).unwrap_or(u32::MAX).max(1)
+}
+
 /// Counts what each peer has had.
 #[derive(Debug)]
 pub(super) struct Quota {

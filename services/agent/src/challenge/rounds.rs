@@ -146,7 +146,7 @@ impl Rounds {
 		for run in self.lock().iter() {
 			let fills = match run.task.work.kind() {
 				WorkKind::Memory | WorkKind::Gemm => true,
-				WorkKind::Cpu | WorkKind::Network => false,
+				WorkKind::Cpu | WorkKind::Network | WorkKind::Storage => false,
 			};
 			if fills && run.running.peek().is_none() {
 				run.stop.store(true, Ordering::SeqCst);

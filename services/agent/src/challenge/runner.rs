@@ -9,6 +9,7 @@ use super::{
 	planted::{PlantedRound, Plants},
 	power::Meter,
 	signed::Signed,
+	stored::{sealed, Stored},
 	turns::Patience,
 	ChallengeFault,
 };
@@ -18,6 +19,7 @@ use crate::{
 	compute::{
 		needed_bytes, run_lanes, Accelerator, AcceleratorBackend, AcceleratorConfig, FilledMemory,
 	},
+	config::StorageConfig,
 	key::DeviceKey,
 	lock::lock,
 	metrics::{Metrics, RoundOutcome},
@@ -25,7 +27,10 @@ use crate::{
 	telemetry::Collector,
 };
 use armature_primitives::{
-	challenge::{ChallengeCommit, ChallengeTask, Echo, GemmChallenge, MemoryChallenge, Work},
+	challenge::{
+		ChallengeCommit, ChallengeTask, Echo, GemmChallenge, MemoryChallenge, StorageChallenge,
+		Work, WorkKind,
+	},
 	ed25519,
 	signing::Domain,
 	telemetry::PowerReading,
@@ -34,6 +39,7 @@ use armature_primitives::{
 use armature_verifier::challenge::{
 	gemm::GemmTask, memory::sizes, network::commit_root, task_hash, ChallengeError, Transcript,
 };
+use codec::Encode;
 use std::{
 	path::PathBuf,
 	sync::{
@@ -61,6 +67,8 @@ const STOP_CHECK: Duration = Duration::from_millis(100);
 pub(super) struct Settings {
 	/// What computes products.
 	pub(super) accelerator: AcceleratorConfig,
+	/// Where sealed sectors are.
+	pub(super) storage: StorageConfig,
 	/// The file that tells how much memory the machine can give.
 	pub(super) meminfo: PathBuf,
 	/// How long turns are kept.
@@ -77,6 +85,7 @@ impl Default for Settings {
 	fn default() -> Self {
 		Self {
 			accelerator: AcceleratorConfig::default(),
+			storage: StorageConfig::default(),
 			meminfo: available::MEMINFO.into(),
 			patience: Patience::default(),
 			watch: WATCH_INTERVAL,
@@ -98,6 +107,8 @@ pub(super) enum Shown {
 	Network(Arc<Network>),
 	/// States of products.
 	Products(Arc<Products>),
+	/// Sealed sectors.
+	Storage(Arc<Stored>),
 }
 
 impl Shown {
@@ -106,6 +117,7 @@ impl Shown {
 		match self {
 			Shown::Memory(held) => Some(held.clone()),
 			Shown::Products(held) => Some(held.clone()),
+			Shown::Storage(held) => Some(held.clone()),
 			Shown::Lanes(_) | Shown::Planted(_) | Shown::Network(_) => None,
 		}
 	}
@@ -136,12 +148,13 @@ pub(super) struct Runner {
 	genesis: H256,
 	meter: Meter,
 	metrics: Arc<Metrics>,
-	/// Rounds run one after the other: two at once would both look slow.
-	turn: Semaphore,
+	/// Rounds run one after the other: two at once would both look slow. But for those of storage, which take
+	/// no time.
+	pub(super) turn: Semaphore,
 	stop: AtomicBool,
 	in_flight: AtomicUsize,
-	/// What the last round that held something holds.
-	held: Mutex<Option<Arc<dyn Holding>>>,
+	/// What the last rounds hold.
+	held: Mutex<Vec<Arc<dyn Holding>>>,
 	/// The accelerator once more, which keeps its driver ready: to wake it takes a round's time.
 	_awake: Mutex<Option<Accelerator>>,
 }
@@ -162,6 +175,7 @@ impl Runner {
 		settings: Settings,
 	) -> Self {
 		let awake = awake(&settings.accelerator);
+		look(&settings.storage, &genesis, device, &metrics);
 		Self {
 			chain,
 			device,
@@ -188,7 +202,7 @@ impl Runner {
 	/// Ends the round that runs, and gives back what is filled.
 	pub(super) fn stop(&self) {
 		self.stop.store(true, Ordering::SeqCst);
-		if let Some(held) = self.held().as_ref() {
+		for held in self.held().iter() {
 			held.end().tell();
 		}
 	}
@@ -202,7 +216,12 @@ impl Runner {
 	) -> Result<Arc<Done>, ChallengeFault> {
 		self.in_flight.fetch_add(1, Ordering::SeqCst);
 		let result = async {
-			let _turn = self.turn.acquire().await.map_err(|_| ChallengeFault::Stopped)?;
+			let _turn = match task.work.kind() {
+				WorkKind::Storage => None,
+				WorkKind::Cpu | WorkKind::Memory | WorkKind::Network | WorkKind::Gemm => {
+					Some(self.turn.acquire().await.map_err(|_| ChallengeFault::Stopped)?)
+				},
+			};
 			if let Some(done) = self.planted(&task, opened_at, &stop).await? {
 				return Ok(done);
 			}
@@ -218,7 +237,7 @@ impl Runner {
 		result
 	}
 
-	/// Gives back what an earlier round holds, and returns when that is done.
+	/// Gives back the memory that earlier rounds hold, and returns when that is done.
 	pub(super) async fn free_memory(self: &Arc<Self>) {
 		let runner = self.clone();
 		if let Err(error) = tokio::task::spawn_blocking(move || runner.free()).await {
@@ -283,9 +302,10 @@ impl Runner {
 		if expired() {
 			return Err(ChallengeFault::Stopped);
 		}
-		if task.work.kind().is_computed() {
+		match task.work.kind() {
 			// This round may need the memory of an earlier one, and a walk over it would slow this one down.
-			self.free();
+			WorkKind::Cpu | WorkKind::Memory | WorkKind::Gemm => self.free(),
+			WorkKind::Network | WorkKind::Storage => {},
 		}
 		let (root, shown, power) = match &task.work {
 			Work::Cpu(_) => self.run_lanes(&task, &expired)?,
@@ -295,6 +315,7 @@ impl Runner {
 				(commit_root(&task), shown, self.meter.present()?)
 			},
 			Work::Gemm(gemm) => self.multiply(&task, gemm, &expired)?,
+			Work::Storage(storage) => self.open_storage(&task, storage)?,
 		};
 		// It may have ended between two looks.
 		if expired() {
@@ -385,24 +406,49 @@ impl Runner {
 		Ok((root, Shown::Products(Arc::new(held)), power))
 	}
 
+	/// Opens what was sealed before: there is nothing to run.
+	fn open_storage(
+		&self,
+		task: &ChallengeTask,
+		storage: &StorageChallenge,
+	) -> Result<Proved, ChallengeFault> {
+		let sealed = sealed(&self.settings.storage)?;
+		self.metrics.sealed(sealed.bytes());
+		let salt = self.salt(task);
+		let (root, held) = Stored::open(sealed, self.genesis, task, storage, salt)?;
+		Ok((root, Shown::Storage(Arc::new(held)), self.meter.present()?))
+	}
+
+	/// What storage is committed to with for a task: known to the device alone, and the same after a restart.
+	fn salt(&self, task: &ChallengeTask) -> H256 {
+		let input = (self.key.derive_secret("armature/stored-salt"), task_hash(task));
+		H256(input.using_encoded(sp_crypto_hashing::blake2_256))
+	}
+
 	fn hold(&self, held: Arc<dyn Holding>) {
-		let mut slot = self.held();
+		let mut all = self.held();
 		// A stop that came meanwhile found nothing to end.
 		if self.stop.load(Ordering::SeqCst) {
 			held.end().tell();
 		}
-		*slot = Some(held);
+		all.retain(|earlier| earlier.is_kept());
+		all.push(held);
 	}
 
-	/// Gives back what an earlier round holds, and waits for that.
+	/// Gives back the memory that earlier rounds hold, and waits for that.
 	fn free(&self) {
-		let held = self.held().take();
-		if let Some(held) = held {
+		let taking: Vec<_> = {
+			let mut all = self.held();
+			let (taking, others) = all.drain(..).partition(|held| held.takes_memory());
+			*all = others;
+			taking
+		};
+		for held in taking {
 			held.free();
 		}
 	}
 
-	fn held(&self) -> MutexGuard<'_, Option<Arc<dyn Holding>>> {
+	fn held(&self) -> MutexGuard<'_, Vec<Arc<dyn Holding>>> {
 		lock(&self.held)
 	}
 }
@@ -423,6 +469,27 @@ fn awake(config: &AcceleratorConfig) -> Option<Accelerator> {
 			tracing::error!(%error, "the accelerator cannot be used");
 			None
 		},
+	}
+}
+
+/// Looks at what is sealed. That it cannot be used is told now, and not first in a round.
+fn look(config: &StorageConfig, genesis: &H256, device: DeviceId, metrics: &Metrics) {
+	if config.directory.is_none() {
+		return;
+	}
+	match sealed(config) {
+		Ok(sealed) if (sealed.plan().genesis, sealed.plan().device) == (*genesis, device) => {
+			let (sectors, bytes) = (sealed.plan().sectors, sealed.bytes());
+			metrics.sealed(bytes);
+			tracing::info!(sectors, bytes, "sealed storage is ready");
+		},
+		Ok(sealed) => tracing::error!(
+			device = sealed.plan().device.0,
+			genesis = ?sealed.plan().genesis,
+			"storage was sealed for this device, and is of no use to another one or on another chain: \
+			 name another directory in the configuration (`[storage]`, `directory`)"
+		),
+		Err(error) => tracing::error!(%error, "the sealed storage cannot be used"),
 	}
 }
 

@@ -6,7 +6,9 @@ use crate::{
 	testing::{metrics, peer, FakeChain, GENESIS},
 };
 use armature_primitives::{
-	challenge::{CpuChallenge, GemmChallenge, MemoryChallenge, NetworkChallenge, Work},
+	challenge::{
+		CpuChallenge, GemmChallenge, MemoryChallenge, NetworkChallenge, StorageChallenge, Work,
+	},
 	RoundId,
 };
 use armature_verifier::challenge::task_hash;
@@ -21,6 +23,7 @@ mod lanes;
 mod memory;
 mod network;
 mod planted;
+mod stored;
 
 const DEVICE: DeviceId = DeviceId(7);
 
@@ -49,6 +52,14 @@ const NETWORK: NetworkChallenge =
 
 const GEMM: GemmChallenge = GemmChallenge { side: 64, states: 5 };
 
+const STORAGE: StorageChallenge = StorageChallenge {
+	sectors: 3,
+	blocks: 70,
+	compressions: 2,
+	commit_millis: 1_000,
+	read_millis: 1_000,
+};
+
 /// As long as it is filled, no test waits for it.
 const MUCH_MEMORY: MemoryChallenge =
 	MemoryChallenge { lanes: 1, blocks: 1 << 20, segments: 6, reads: 5 };
@@ -60,6 +71,7 @@ const LONG: Duration = Duration::from_secs(3_600);
 fn settings() -> Settings {
 	Settings {
 		accelerator: AcceleratorConfig::default(),
+		storage: StorageConfig::default(),
 		meminfo: "/nowhere/meminfo".into(),
 		patience: Patience { walk: LONG, opening: LONG, asking: LONG },
 		watch: LONG,
@@ -118,7 +130,13 @@ async fn until(what: &str, mut is_true: impl FnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_that_the_chain_does_not_confirm_should_be_refused() {
-	for work in [lanes(20, 16), Work::Memory(MEMORY), Work::Network(NETWORK), Work::Gemm(GEMM)] {
+	for work in [
+		lanes(20, 16),
+		Work::Memory(MEMORY),
+		Work::Network(NETWORK),
+		Work::Gemm(GEMM),
+		Work::Storage(STORAGE),
+	] {
 		let known = task(1, work);
 		let (challenges, chain) = challenges(&[known]);
 		let more = match work {
@@ -130,6 +148,9 @@ async fn tasks_that_the_chain_does_not_confirm_should_be_refused() {
 				Work::Network(NetworkChallenge { echoes: network.echoes + 1, ..network })
 			},
 			Work::Gemm(gemm) => Work::Gemm(GemmChallenge { states: gemm.states + 1, ..gemm }),
+			Work::Storage(storage) => {
+				Work::Storage(StorageChallenge { sectors: storage.sectors + 1, ..storage })
+			},
 		};
 		let more = ChallengeTask { work: more, ..known };
 		let unknown = ChallengeTask { round: RoundId(2), ..known };
@@ -158,6 +179,12 @@ async fn work_out_of_bounds_should_be_refused_even_when_the_chain_has_it() {
 		Work::Memory(MemoryChallenge { reads: 0, ..MEMORY }),
 		Work::Network(NetworkChallenge { echoes: 0, ..NETWORK }),
 		Work::Network(NetworkChallenge { transfer_kib: u32::MAX, ..NETWORK }),
+		Work::Storage(StorageChallenge { sectors: 0, ..STORAGE }),
+		Work::Storage(StorageChallenge { sectors: u32::MAX, ..STORAGE }),
+		Work::Storage(StorageChallenge { blocks: 1, ..STORAGE }),
+		Work::Storage(StorageChallenge { compressions: u16::MAX, ..STORAGE }),
+		Work::Storage(StorageChallenge { commit_millis: 0, ..STORAGE }),
+		Work::Storage(StorageChallenge { read_millis: 0, ..STORAGE }),
 	] {
 		let task = task(1, work);
 		let (challenges, _) = challenges(&[task]);

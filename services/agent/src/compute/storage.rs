@@ -8,25 +8,27 @@
 //! | `sector-N.blocks` | the blocks of a sector, one behind the other |
 //! | `sector-N.paths` | what leads from there to the sector's root: some 40 bytes a block, 4 % |
 //!
+//! | `storage.lock` | nothing: it is locked by whoever seals |
+//!
 //! A sector is filled in memory, one for each thread that seals, with 3.2 % beside for hashes. Files get
 //! their names when they are on disk, and a sector's root gets into the index after that, so that sealing
-//! goes on where it was interrupted. A block is opened by two reads, whatever the number of blocks.
+//! goes on where it was interrupted, and sectors are added later. A block is opened by two reads, whatever
+//! the number of blocks.
+//!
+//! Sectors are read while others are sealed: the first ones, as far as there is none missing among them.
+//! Whoever reads or seals has a shared lock on the directory, and whoever removes everything an exclusive
+//! one; of several that would seal, one gets the lock for that.
 
 use armature_primitives::{DeviceId, H256};
-use armature_verifier::{
-	challenge::{
-		block::BLOCK_LEN,
-		fill::{open_fill, FillSize, OpenedBlock, SizeError},
-		storage::{sector_key, SealedOpening, SealedStorage, SectorPath, StoredBlock, MAX_SECTORS},
-	},
-	merkle::{self, Tree},
+use armature_verifier::challenge::{
+	fill::{FillSize, SizeError},
+	storage::{sector_key, MAX_SECTORS},
 };
 use codec::{Decode, Encode};
 use files::Directory;
 use index::Index;
 use paths::Records;
 use std::{
-	cell::Cell,
 	io::{self, ErrorKind},
 	num::NonZeroUsize,
 	path::{Path, PathBuf},
@@ -34,8 +36,13 @@ use std::{
 
 mod files;
 mod index;
+mod offered;
 mod paths;
+mod reading;
 mod seal;
+
+pub use offered::OfferedSectors;
+pub use seal::SealProgress;
 
 /// Why sectors were not sealed, or not opened.
 #[derive(Debug, thiserror::Error)]
@@ -63,12 +70,36 @@ pub enum StorageFault {
 	/// The directory holds what others wrote; it was left alone.
 	#[error("{0} holds other files than sealed sectors: name an empty directory")]
 	Foreign(PathBuf),
-	/// The directory holds sectors of another device, chain, time or size; they were left alone.
+	/// The directory holds sectors of another device, chain or size; they were left alone.
 	#[error(
-		"{0} holds sectors that were sealed for another device, chain or time, or of other sizes: \
-		 name another directory, or remove it if they are no longer needed"
+		"{0} holds sectors that were sealed for another device or chain, or of other sizes: name \
+		 another directory, or remove it if they are no longer needed"
 	)]
 	Other(PathBuf),
+	/// The directory holds no sealed sector, or the first one is missing.
+	#[error("{0} holds no sealed sectors: seal some (`armature storage seal`)")]
+	Nothing(PathBuf),
+	/// The directory holds fewer sealed sectors than are asked for.
+	#[error(
+		"{directory} holds {sealed} sealed sectors, and {wanted} are asked for: seal more (`armature \
+		 storage seal`), or offer no more than there are (`armature device storage offer`)"
+	)]
+	Fewer {
+		/// The directory.
+		directory: PathBuf,
+		/// Sectors from the first one on, with none missing.
+		sealed: u32,
+		/// Sectors that are asked for.
+		wanted: u32,
+	},
+	/// The directory holds more sealed sectors than are to be sealed; they were left alone.
+	#[error("{directory} holds {sealed} sealed sectors already: seal as many, or more")]
+	More {
+		/// The directory.
+		directory: PathBuf,
+		/// Sectors up to the last one that is sealed.
+		sealed: u32,
+	},
 	/// The index does not decode.
 	#[error("the index {0} is damaged: remove its directory, seal anew, and check the disk")]
 	DamagedIndex(PathBuf),
@@ -91,7 +122,7 @@ pub enum StorageFault {
 		 or its index is damaged; run a memory test, then remove the directory and seal anew"
 	)]
 	Changed(u32),
-	/// Somebody else seals or opens sectors in the directory.
+	/// Somebody else seals in the directory, or reads there what is to be removed.
 	#[error("{0} is in use: wait until the other process is done, or name another directory")]
 	InUse(PathBuf),
 	/// There is no such block.
@@ -106,7 +137,7 @@ pub enum StorageFault {
 	#[error("the work on sealed storage was stopped before it was done")]
 	Stopped,
 	/// A thread could not be started, or failed.
-	#[error("a thread that seals could not be started, or failed")]
+	#[error("a thread that seals or reads could not be started, or failed")]
 	Thread,
 	/// Reading or writing failed.
 	#[error("{what} {path}")]
@@ -140,12 +171,12 @@ pub struct SealPlan {
 	pub genesis: H256,
 	/// The device.
 	pub device: DeviceId,
-	/// The chain's randomness when the device began to seal.
-	pub epoch: H256,
 	/// Sectors, 1 to [`MAX_SECTORS`].
 	pub sectors: u32,
 	/// Blocks of each, at least 2.
 	pub blocks: u32,
+	/// Compressions of each block, 1 to [`armature_verifier::challenge::fill::MAX_COMPRESSIONS`].
+	pub compressions: u16,
 }
 
 impl SealPlan {
@@ -160,11 +191,11 @@ impl SealPlan {
 
 	/// What a sector is filled with.
 	fn sector(&self) -> FillSize {
-		FillSize { lanes: 1, blocks: self.blocks }
+		FillSize { lanes: 1, blocks: self.blocks, compressions: self.compressions }
 	}
 
 	fn key(&self, sector: u32) -> H256 {
-		sector_key(&self.genesis, self.device, &self.epoch, sector)
+		sector_key(&self.genesis, self.device, sector)
 	}
 
 	/// Bytes of a sector's files.
@@ -178,50 +209,79 @@ fn files_of(sector: u32) -> [String; 2] {
 	[format!("sector-{sector}.blocks"), format!("sector-{sector}.paths")]
 }
 
-/// Sectors that were sealed, all of them. The directory is locked as long as this lives, and stays as
-/// it is when it is dropped; see [`Self::remove`].
+/// Sectors that were sealed: the first ones, with none missing among them. Nobody removes them as long as
+/// this lives, but others may be sealed meanwhile. They stay when it is dropped; see [`Self::remove`].
 #[derive(Debug)]
 pub struct SealedSectors {
 	directory: Directory,
 	plan: SealPlan,
-	records: Records,
+	/// Of each sector.
 	roots: Vec<H256>,
-	/// Over the roots.
-	tree: Tree,
 	block_nanos: Option<u32>,
 }
 
 impl SealedSectors {
 	/// Seals what the plan says in a directory, which is made if it is not there, with at most as many
 	/// `threads` as given, each of which has one sector in memory. Sectors that were sealed before and
-	/// have files of the right length are taken as they are. The threads ask `is_stopped` again and
-	/// again, but not while they write a sector.
+	/// have files of the right length are taken as they are, also where fewer were planned then. The threads
+	/// ask `is_stopped` again and again, but write what they have filled. `progress` is called on the
+	/// caller's thread, four times a second.
 	///
 	/// Whether there is room is looked at before anything is written, where the system tells it (it
 	/// does not for `tmpfs` and file systems over a network).
 	///
 	/// # Errors
 	///
-	/// [`StorageFault`]; [`StorageFault::Stopped`] when `is_stopped` said so.
+	/// [`StorageFault`]; [`StorageFault::Stopped`] when `is_stopped` said so. What was sealed by then stays,
+	/// and is gone on with by the next call.
 	pub fn seal(
 		directory: &Path,
 		plan: SealPlan,
 		threads: NonZeroUsize,
 		is_stopped: &(impl Fn() -> bool + Sync),
+		progress: impl FnMut(SealProgress),
 	) -> Result<Self, StorageFault> {
 		plan.check()?;
 		std::fs::create_dir_all(directory).map_err(StorageFault::io("creating", directory))?;
-		let directory = Directory::lock(directory)?;
+		let directory = Directory::shared(directory)?;
+		// Nothing is put into a directory that holds what others wrote, not even a file to lock.
+		Index::load(&directory)?;
+		let _sealing = directory.lock_sealing()?;
 		let index = match Index::load(&directory)? {
 			None => Index::new(plan),
-			Some(index) if index.plan == plan => index,
-			Some(_) => return Err(StorageFault::Other(directory.path().to_owned())),
+			Some(index) => index.fit(plan, &directory)?,
 		};
-		let (roots, block_nanos) = seal::seal_missing(&directory, index, threads, is_stopped)?;
-		let leaves = roots.iter().map(|root| root.0);
-		let tree = Tree::new(leaves).ok_or(SizeError::TooSmall)?;
-		let records = Records::new(plan.blocks);
-		Ok(Self { directory, plan, records, roots, tree, block_nanos })
+		let (index, block_nanos) =
+			seal::seal_missing(&directory, index, threads, is_stopped, progress)?;
+		Self::of(directory, &index, block_nanos)
+	}
+
+	/// Opens what is sealed by now.
+	///
+	/// # Errors
+	///
+	/// [`StorageFault::Nothing`], [`StorageFault::Foreign`], [`StorageFault::DamagedIndex`],
+	/// [`StorageFault::InUse`] while it is removed, [`StorageFault::Io`].
+	pub fn open(directory: &Path) -> Result<Self, StorageFault> {
+		let directory = Directory::shared(directory)?;
+		match Index::load(&directory)? {
+			Some(index) => Self::of(directory, &index, None),
+			None => Err(StorageFault::Nothing(directory.path().to_owned())),
+		}
+	}
+
+	fn of(
+		directory: Directory,
+		index: &Index,
+		block_nanos: Option<u32>,
+	) -> Result<Self, StorageFault> {
+		let roots = index.leading();
+		if roots.is_empty() {
+			return Err(StorageFault::Nothing(directory.path().to_owned()));
+		}
+		let sectors = u32::try_from(roots.len()).map_err(|_| SizeError::TooLarge)?;
+		let plan = SealPlan { sectors, ..index.plan };
+		Ok(Self { directory, plan, roots, block_nanos })
 	}
 
 	/// Removes what was sealed in a directory, even in part, and nothing else: the directory stays.
@@ -231,20 +291,25 @@ impl SealedSectors {
 	/// [`StorageFault::Foreign`], [`StorageFault::DamagedIndex`] and [`StorageFault::InUse`], after which
 	/// everything is as it was; [`StorageFault::Io`].
 	pub fn remove(directory: &Path) -> Result<(), StorageFault> {
-		let directory = Directory::lock(directory)?;
+		let directory = Directory::alone(directory)?;
 		if let Some(Index { plan, .. }) = Index::load(&directory)? {
 			for name in (0..plan.sectors).flat_map(files_of) {
 				directory.remove(&name)?;
 			}
 		}
-		// The last, since it says whose the others are.
-		directory.remove(index::NAME)
+		// After them, since it says whose they are.
+		directory.remove(index::NAME)?;
+		directory.remove(files::LOCK)
 	}
 
-	/// What to commit to.
-	pub fn storage(&self) -> SealedStorage {
-		let SealPlan { sectors, blocks, .. } = self.plan;
-		SealedStorage { sectors, blocks, root: self.tree.root() }
+	/// What is sealed, and for whom.
+	pub fn plan(&self) -> SealPlan {
+		self.plan
+	}
+
+	/// All bytes of the blocks.
+	pub fn bytes(&self) -> u64 {
+		u64::from(self.plan.sectors).saturating_mul(self.plan.sector().bytes())
 	}
 
 	/// The least time that filling took for one block, in nanoseconds, hashes and disk left out; `None`
@@ -253,75 +318,20 @@ impl SealedSectors {
 		self.block_nanos
 	}
 
-	/// A block that was asked for: one read of it, and one of its path. It is looked at before it is
-	/// given away, which takes some ten microseconds.
+	/// The first sectors, as many as the `plan` has: what was offered. They are committed to for a task, given
+	/// by its hash, with a salt; see [`armature_verifier::challenge::storage::committed_root`].
 	///
 	/// # Errors
 	///
-	/// [`StorageFault::Outside`], [`StorageFault::Damaged`], [`StorageFault::Io`].
-	pub fn stored(&self, sector: u32, at: u32) -> Result<StoredBlock, StorageFault> {
-		let OpenedBlock { bytes, path } = self.opened(sector, at)?;
-		let (sector_root, sector_path) = self.sector(sector, at)?;
-		Ok(StoredBlock { sector, at, bytes, path, sector_root, sector_path })
-	}
-
-	/// Shows that a block was filled as it should be: it, the one before it, and its parents, by two
-	/// reads for each.
-	///
-	/// # Errors
-	///
-	/// Those of [`Self::stored`].
-	pub fn sealed(&self, sector: u32, at: u32) -> Result<SealedOpening, StorageFault> {
-		let fault = Cell::new(None);
-		let opened = |at| match self.opened(sector, at) {
-			Ok(opened) => Some(opened),
-			Err(error) => {
-				fault.set(Some(error));
-				None
-			},
-		};
-		let fill = open_fill(&self.plan.sector(), at, opened);
-		let fill =
-			fill.ok_or_else(|| fault.take().unwrap_or(StorageFault::Outside { sector, at }))?;
-		let (sector_root, sector_path) = self.sector(sector, at)?;
-		Ok(SealedOpening { sector, fill, sector_root, sector_path })
-	}
-
-	/// The root of the sector of a block, and the path from there.
-	fn sector(&self, sector: u32, at: u32) -> Result<(H256, SectorPath), StorageFault> {
-		let found = || -> Option<(H256, SectorPath)> {
-			let root = *self.roots.get(usize::try_from(sector).ok()?)?;
-			let path = self.tree.prove(sector)?.into_inner().try_into().ok()?;
-			Some((root, path))
-		};
-		found().ok_or(StorageFault::Outside { sector, at })
-	}
-
-	fn opened(&self, sector: u32, at: u32) -> Result<OpenedBlock, StorageFault> {
-		let (root, _) = self.sector(sector, at)?;
-		if at >= self.plan.blocks {
-			return Err(StorageFault::Outside { sector, at });
-		}
-		let damaged = || {
-			let directory = self.directory.path().to_owned();
-			StorageFault::Damaged { directory, sector, at }
-		};
-		let read = |name: &str, offset, buffer: &mut [u8]| {
-			self.directory.read(name, offset, buffer).map_err(|error| match error.kind() {
-				ErrorKind::UnexpectedEof | ErrorKind::NotFound => damaged(),
-				_ => StorageFault::io("reading", &self.directory.path().join(name))(error),
-			})
-		};
-		let [blocks, paths] = files_of(sector);
-		let mut bytes = [0; BLOCK_LEN];
-		read(&blocks, FillSize { lanes: 1, blocks: at }.bytes(), &mut bytes)?;
-		let mut record = vec![0; self.records.record_len()];
-		read(&paths, self.records.offset(at), &mut record)?;
-		let path = self.records.path(at, &record).ok_or_else(damaged)?;
-		if !merkle::verify(&root, self.plan.blocks, at, &bytes, &path) {
-			return Err(damaged());
-		}
-		Ok(OpenedBlock { bytes, path: path.try_into().map_err(|_| damaged())? })
+	/// [`StorageFault::Other`] where anything else was sealed, [`StorageFault::Fewer`],
+	/// [`StorageFault::Size`] without any.
+	pub fn offered(
+		self,
+		plan: &SealPlan,
+		task: H256,
+		salt: H256,
+	) -> Result<OfferedSectors, StorageFault> {
+		OfferedSectors::new(self, plan, task, salt)
 	}
 }
 

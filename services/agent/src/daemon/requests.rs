@@ -110,6 +110,14 @@ impl Agent {
 				let answer = challenges.open_entries(peer, task, entries).await;
 				("entries", task, answer.map(opened))
 			},
+			ControlRequest::ReadStored { task, blocks } => {
+				let answer = challenges.read_stored(peer, task, blocks).await;
+				("stored blocks", task, answer.map(opened))
+			},
+			ControlRequest::OpenSealed { task, blocks } => {
+				let answer = challenges.open_sealed(peer, task, blocks).await;
+				("sealed blocks", task, answer.map(opened))
+			},
 			ControlRequest::Echo { task, nonce } => {
 				let answer = challenges.echo(peer, task, nonce).await;
 				("an echo", task, answer.map(|signature| ControlResponse::Echoed { signature }))
@@ -131,8 +139,10 @@ impl Agent {
 					ChallengeFault::OtherRoot | ChallengeFault::SignedLost => {
 						tracing::error!(%peer, round, ?task, %error, "no answer to {asked}")
 					},
-					// It is in the log once for each round.
-					ChallengeFault::NoMemory { .. } | ChallengeFault::Accelerator(_) => {
+					// It is in the log already.
+					ChallengeFault::NoMemory { .. }
+					| ChallengeFault::Accelerator(_)
+					| ChallengeFault::Storage(_) => {
 						tracing::debug!(%peer, round, ?task, %error, "no answer to {asked}")
 					},
 					error if error.is_askers() => {

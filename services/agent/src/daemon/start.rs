@@ -103,6 +103,7 @@ pub(super) async fn start(
 		store.clone(),
 		config.challenges.planted_share_ppm,
 		config.accelerator,
+		config.storage.clone(),
 		metrics.clone(),
 	);
 	let agent = Agent {

@@ -45,6 +45,7 @@ use tokio::sync::oneshot;
 mod metrics;
 mod network;
 mod planted;
+mod storage;
 
 const DEVICE: DeviceId = DeviceId(7);
 
@@ -471,6 +472,8 @@ async fn strangers_should_get_nothing() {
 		ControlRequest::Walk { task, key },
 		ControlRequest::OpenBlocks { task, positions: vec![0] },
 		ControlRequest::OpenWalk { task, key, segments: vec![(0, 0)] },
+		ControlRequest::ReadStored { task, blocks: vec![(0, 0)] },
+		ControlRequest::OpenSealed { task, blocks: vec![(0, 0)] },
 		ControlRequest::Echo { task, nonce: key },
 		ControlRequest::Fetch { task, key, number: 0, len: 1 },
 		ControlRequest::Deliver { task, key, number: 0, data: vec![1] },

@@ -1,12 +1,15 @@
 //! Storage that is sealed at home.
 
 use super::{drawn, figure, micros, rate, Checks, MeasureError, Measurement, NOBODY, SAMPLES};
-use crate::compute::{SealPlan, SealedSectors, StorageFault};
+use crate::compute::{OfferedSectors, SealPlan, SealedSectors, StorageFault};
 use armature_primitives::Ppm;
 use armature_verifier::challenge::{
 	block::BLOCK_LEN,
 	fill::SizeError,
-	storage::{check_sealed, check_stored, longest_deadline, sample_sealed, sample_storage},
+	storage::{
+		check_sealed, check_stored, longest_deadline, sample_sealed, sample_storage, SealedStorage,
+		DEFAULT_COMPRESSIONS, DEFAULT_SECTOR_BLOCKS,
+	},
 };
 use rand::Rng;
 use std::{
@@ -15,25 +18,28 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// The most bytes of a sector, which every thread has in memory while it seals.
-const SECTOR_BYTES: u64 = 256 << 20;
+/// The most bytes of a sector, which every thread has in memory while it seals. Less than on chain, so that
+/// all threads have something to seal.
+const SECTOR_BYTES: u64 = 64 << 20;
 
 /// The share of a sector that a deadline lets anyone leave out.
 const LEFT_OUT: Ppm = Ppm(50_000);
 
-/// Seals `bytes` of storage, in sectors of 256 MiB at most, in a folder of its own under `directory`,
-/// and asks for blocks of it until about `time` has passed. The folder goes at the end, also when it
-/// fails or `is_stopped` says so.
+/// Seals `bytes` of storage, in sectors of 64 MiB at most, in a folder of its own under `directory`,
+/// and asks for blocks of it until about `time` has passed. A thread seals some 8 MiB a second. The folder
+/// goes at the end, also when it fails or `is_stopped` says so.
 ///
 /// The figures:
 ///
 /// - *sealing speed*: until all is on disk, with a thread for each lane, but no more than sectors.
 /// - *time of a block*: the least of filling alone, hashes and disk left out.
-/// - *slowest* and *mean answer*: from a request for a block until it is read and looked at. What was
-///   written a moment ago mostly comes from the system's cache, which needs privileges to be emptied:
-///   on a disk that is slow to seek, only storage above the machine's memory shows that.
+/// - *slowest* and *mean answer*: from a request for [`SAMPLES`] blocks at once until all of them are read
+///   and looked at. What was written a moment ago mostly comes from the system's cache, which needs
+///   privileges to be emptied: on a disk that is slow to seek, only storage above the machine's memory shows
+///   that.
 /// - *deadline*: the longest by which no more than 5 % of a sector can be left out by a device as fast
-///   as this one.
+///   as this one, where sectors are as large as they are on chain unless its parameters say otherwise. The
+///   time that the chain gives for blocks (`storage_read_millis`) should not be above it.
 /// - *late answers*: those that missed it, of all that were asked for.
 ///
 /// # Errors
@@ -50,26 +56,27 @@ pub fn storage(
 	let threads = NonZeroUsize::new(lanes.into()).unwrap_or(NonZeroUsize::MIN);
 	let folder = Folder::make(directory)?;
 	let began = Instant::now();
-	let sealed = SealedSectors::seal(&folder.0, plan, threads, is_stopped)?;
+	let sealed = SealedSectors::seal(&folder.0, plan, threads, is_stopped, |_| ())?;
 	let sealing = began.elapsed();
-	let storage = sealed.storage();
-
-	let mut checks = Checks::default();
-	for (sector, at) in sample_sealed(&drawn(), &storage, SAMPLES)? {
-		let SealPlan { genesis, device, epoch, .. } = &plan;
-		let opening = sealed.sealed(sector, at)?;
-		checks.check(&opening, |opening| {
-			check_sealed(genesis, *device, epoch, &storage, (sector, at), opening)
-		})?;
-	}
 	// In a new folder there was something to fill.
 	let nanos = sealed.block_nanos().unwrap_or_default();
-	let deadline = longest_deadline(&storage, nanos, LEFT_OUT);
+	let sectors = sealed.offered(&plan, drawn(), drawn())?;
+	let storage = sectors.storage();
+
+	let mut checks = Checks::default();
+	let wanted = sample_sealed(&drawn(), &storage, SAMPLES)?;
+	for (wanted, opening) in wanted.iter().zip(sectors.sealed(&wanted)?) {
+		checks.check(&opening, |opening| {
+			check_sealed(&plan.genesis, plan.device, &storage, *wanted, opening)
+		})?;
+	}
+	let on_chain = SealedStorage { blocks: DEFAULT_SECTOR_BLOCKS, ..storage };
+	let deadline = longest_deadline(&on_chain, nanos, LEFT_OUT);
 	let mut answers = Answers::until(Duration::from_millis(deadline));
-	answers.ask(&sealed, &mut checks, is_stopped)?;
+	answers.ask(&sectors, &mut checks, is_stopped)?;
 	// The first draw is what a verifier asks for and gets; the others are for the times alone.
 	while began.elapsed() < time {
-		answers.ask(&sealed, &mut Checks::default(), is_stopped)?;
+		answers.ask(&sectors, &mut Checks::default(), is_stopped)?;
 	}
 	Ok(checks.measurement(
 		"storage",
@@ -94,9 +101,9 @@ fn plan(bytes: u64) -> Result<SealPlan, SizeError> {
 	Ok(SealPlan {
 		genesis: drawn(),
 		device: NOBODY,
-		epoch: drawn(),
 		sectors: u32::try_from(sectors).map_err(|_| SizeError::TooLarge)?,
 		blocks: u32::try_from(blocks).map_err(|_| SizeError::TooLarge)?,
+		compressions: DEFAULT_COMPRESSIONS,
 	})
 }
 
@@ -114,22 +121,23 @@ impl Answers {
 		Self { deadline, count: 0, late: 0, slowest: Duration::ZERO, all: Duration::ZERO }
 	}
 
-	/// Asks for the blocks of one draw, one after the other.
+	/// Asks for the blocks of one draw, all at once, as a verifier does.
 	fn ask(
 		&mut self,
-		sealed: &SealedSectors,
+		sectors: &OfferedSectors,
 		checks: &mut Checks,
 		is_stopped: &impl Fn() -> bool,
 	) -> Result<(), MeasureError> {
-		let storage = sealed.storage();
-		for (sector, at) in sample_storage(&drawn(), &storage, SAMPLES)? {
-			if is_stopped() {
-				return Err(StorageFault::Stopped.into());
-			}
-			let asked = Instant::now();
-			let answer = sealed.stored(sector, at)?;
-			self.note(asked.elapsed());
-			checks.check(&answer, |answer| check_stored(&storage, (sector, at), answer))?;
+		if is_stopped() {
+			return Err(StorageFault::Stopped.into());
+		}
+		let storage = sectors.storage();
+		let wanted = sample_storage(&drawn(), &storage, SAMPLES)?;
+		let asked = Instant::now();
+		let answer = sectors.stored(&wanted)?;
+		self.note(asked.elapsed());
+		for (wanted, block) in wanted.iter().zip(&answer) {
+			checks.check(block, |block| check_stored(&storage, *wanted, block))?;
 		}
 		Ok(())
 	}
@@ -213,9 +221,9 @@ mod tests {
 	#[test]
 	fn sectors_should_be_of_a_bounded_size() {
 		for (bytes, sectors, blocks) in [
-			(SECTOR_BYTES, 1, 1 << 18),
-			(SECTOR_BYTES + 2_048, 2, (1 << 17) + 1),
-			(4 * SECTOR_BYTES, 4, 1 << 18),
+			(SECTOR_BYTES, 1, 1 << 16),
+			(SECTOR_BYTES + 2_048, 2, (1 << 15) + 1),
+			(4 * SECTOR_BYTES, 4, 1 << 16),
 		] {
 			let plan = plan(bytes).expect("in bounds");
 			assert_eq!((plan.sectors, plan.blocks), (sectors, blocks), "{bytes}");

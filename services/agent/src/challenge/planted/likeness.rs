@@ -45,6 +45,7 @@ pub(super) struct Honest {
 	cpu: Option<Run>,
 	memory: Option<Run>,
 	gemm: Option<Run>,
+	storage: Option<Run>,
 }
 
 impl Honest {
@@ -54,6 +55,7 @@ impl Honest {
 			WorkKind::Cpu => &mut self.cpu,
 			WorkKind::Memory => &mut self.memory,
 			WorkKind::Gemm => &mut self.gemm,
+			WorkKind::Storage => &mut self.storage,
 			// No answer looks like that.
 			WorkKind::Network => return,
 		};
@@ -75,6 +77,7 @@ impl Honest {
 			WorkKind::Cpu => (self.cpu?, Duration::ZERO),
 			WorkKind::Memory => (self.memory?, self.memory?.walk?),
 			WorkKind::Gemm => (self.gemm?, Duration::ZERO),
+			WorkKind::Storage => (self.storage?, Duration::ZERO),
 			WorkKind::Network => return None,
 		};
 		let likeness = Likeness {
@@ -128,7 +131,9 @@ fn millis(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use armature_primitives::challenge::{CpuChallenge, GemmChallenge, MemoryChallenge};
+	use armature_primitives::challenge::{
+		CpuChallenge, GemmChallenge, MemoryChallenge, StorageChallenge,
+	};
 	use armature_verifier::challenge::check_power;
 	use std::collections::HashSet;
 
@@ -173,6 +178,20 @@ mod tests {
 		assert!(millis(gemm).abs_diff(20_000) <= 200 && millis(WORK).abs_diff(10_000) <= 100);
 		let more = Work::Gemm(GemmChallenge { side: 64, states: 4 });
 		assert_eq!(honest.like(&more, LEFT), None);
+		let sealed = |sectors| {
+			let (blocks, compressions, commit_millis, read_millis) = (2, 1, 1, 1);
+			Work::Storage(StorageChallenge {
+				sectors,
+				blocks,
+				compressions,
+				commit_millis,
+				read_millis,
+			})
+		};
+		honest.remember(sealed(3), Duration::from_secs(1), measured());
+		let like = honest.like(&sealed(3), LEFT).expect("known");
+		assert!(like.millis.abs_diff(1_000) <= 10);
+		assert_eq!(honest.like(&sealed(4), LEFT), None);
 	}
 
 	#[test]

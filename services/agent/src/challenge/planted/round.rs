@@ -8,9 +8,10 @@ use super::{
 use crate::{
 	challenge::{
 		encoded,
-		gemm::{asked, MAX_ENTRIES_OF_PEER},
+		gemm::MAX_ENTRIES_OF_PEER,
 		memory::MAX_BLOCK_REQUESTS,
-		quota::Quota,
+		quota::{asked, Quota},
+		stored::{MAX_READS_OF_PEER, MAX_SEALED_OF_PEER},
 		turns::{Patience, Turns},
 		ChallengeFault,
 	},
@@ -19,7 +20,11 @@ use crate::{
 use armature_p2p::PeerId;
 use armature_primitives::{challenge::WorkKind, telemetry::PowerReading, H256};
 use armature_verifier::challenge::{
-	fill::FillOpening, gemm::EntryOpening, memory::WalkOpening, SegmentOpening,
+	fill::FillOpening,
+	gemm::EntryOpening,
+	memory::WalkOpening,
+	storage::{SealedOpening, StoredBlock},
+	SegmentOpening,
 };
 use codec::Encode;
 use std::{
@@ -67,6 +72,8 @@ pub(in crate::challenge) struct PlantedRound {
 	turns: Mutex<Turns>,
 	block_requests: Mutex<Quota>,
 	entries: Mutex<Quota>,
+	reads: Mutex<Quota>,
+	sealed: Mutex<Quota>,
 	/// Whose the last walk was, and what it started from.
 	walked: Mutex<Option<(PeerId, H256)>>,
 }
@@ -78,6 +85,8 @@ impl PlantedRound {
 			turns: Mutex::new(Turns::new(patience)),
 			block_requests: Mutex::new(Quota::new(MAX_BLOCK_REQUESTS)),
 			entries: Mutex::new(Quota::new(MAX_ENTRIES_OF_PEER)),
+			reads: Mutex::new(Quota::new(MAX_READS_OF_PEER)),
+			sealed: Mutex::new(Quota::new(MAX_SEALED_OF_PEER)),
 			walked: Mutex::default(),
 		}
 	}
@@ -157,6 +166,37 @@ impl PlantedRound {
 			return Err(ChallengeFault::TooManyRequests);
 		}
 		encoded::<EntryOpening>(&[])
+	}
+
+	/// Blocks of storage: a list that no verifier takes.
+	///
+	/// # Errors
+	///
+	/// [`ChallengeFault::TooManyRequests`].
+	pub(in crate::challenge) fn read_stored(
+		&self,
+		peer: PeerId,
+	) -> Result<Vec<u8>, ChallengeFault> {
+		if !lock(&self.reads).take(peer) {
+			return Err(ChallengeFault::TooManyRequests);
+		}
+		encoded::<StoredBlock>(&[])
+	}
+
+	/// The openings of blocks of storage: a list that no verifier takes.
+	///
+	/// # Errors
+	///
+	/// [`ChallengeFault::TooManyRequests`].
+	pub(in crate::challenge) fn open_sealed(
+		&self,
+		peer: PeerId,
+		blocks: &[(u32, u32)],
+	) -> Result<Vec<u8>, ChallengeFault> {
+		if !lock(&self.sealed).take_some(peer, asked(blocks)) {
+			return Err(ChallengeFault::TooManyRequests);
+		}
+		encoded::<SealedOpening>(&[])
 	}
 
 	/// The openings of segments of a peer's walk: a list that no verifier takes. Ends its turn.

@@ -7,8 +7,8 @@ use crate::{
 	testing::{FakeChain, GENESIS, PLANTED_IN},
 };
 use armature_primitives::{
-	challenge::{CpuChallenge, MemoryChallenge},
-	device::{CpuScore, MemoryScore, Performance},
+	challenge::{CpuChallenge, MemoryChallenge, StorageChallenge},
+	device::{CpuScore, MemoryScore, Performance, StorageOffer, StorageScore},
 	telemetry::PowerSource,
 	MilliWatts, RoundId,
 };
@@ -23,6 +23,13 @@ const LEAD: u32 = 64;
 
 const WORK: Work = Work::Cpu(CpuChallenge { lanes: 3, segments: 20, steps_per_segment: 16 });
 const MEMORY: Work = Work::Memory(MemoryChallenge { lanes: 2, blocks: 40, segments: 6, reads: 5 });
+const STORAGE: Work = Work::Storage(StorageChallenge {
+	sectors: 3,
+	blocks: 40,
+	compressions: 2,
+	commit_millis: 1_000,
+	read_millis: 1_000,
+});
 
 const TOOK: Duration = Duration::from_millis(1_500);
 
@@ -32,6 +39,12 @@ const SHOWN: MemoryScore = MemoryScore {
 	filled_mib: 1,
 	fill_mib_per_second: 1,
 	read_nanos: 1,
+	measured_at: 1,
+};
+
+const STORED: StorageScore = StorageScore {
+	offer: StorageOffer { sectors: 3, blocks: 40, compressions: 2 },
+	read_millis: 1,
 	measured_at: 1,
 };
 
@@ -112,7 +125,7 @@ impl Bed {
 
 	/// A round of each kind was answered with work.
 	fn work(&self) {
-		for work in [WORK, MEMORY] {
+		for work in [WORK, MEMORY, STORAGE] {
 			self.plants.remember(work, TOOK, power());
 			self.plants.remember_walk(work, TOOK);
 		}
@@ -321,9 +334,17 @@ async fn a_device_should_have_a_score_of_the_kind_to_come_back() {
 	assert!(!is_used(|view| view.performance = Performance::default()).await);
 	let lanes = Performance { cpu: Some(CPU), ..Performance::default() };
 	let memory = Performance { memory: Some(SHOWN), ..Performance::default() };
-	for (work, performance, has_it) in
-		[(WORK, lanes, true), (MEMORY, lanes, false), (WORK, memory, false), (MEMORY, memory, true)]
-	{
+	let storage = Performance { storage: Some(STORED), ..Performance::default() };
+	for (work, performance, has_it) in [
+		(WORK, lanes, true),
+		(MEMORY, lanes, false),
+		(STORAGE, lanes, false),
+		(WORK, memory, false),
+		(MEMORY, memory, true),
+		(STORAGE, memory, false),
+		(STORAGE, storage, true),
+		(MEMORY, storage, false),
+	] {
 		assert_eq!(is_used_for(work, |view| view.performance = performance).await, has_it);
 	}
 }

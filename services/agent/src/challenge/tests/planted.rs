@@ -2,13 +2,20 @@ use super::*;
 use crate::{chain::PlantedView, testing::PLANTED_IN};
 use armature_primitives::{
 	challenge::ChallengeFailure,
-	device::{AcceleratorOffer, CpuScore, GemmScore, MemoryScore, Performance},
+	device::{
+		AcceleratorOffer, CpuScore, GemmScore, MemoryScore, Performance, StorageOffer, StorageScore,
+	},
 	signing::Domain,
 };
 use armature_verifier::{
 	challenge::{
-		check_openings, check_power, fill::FillOpening, gemm::EntryOpening, memory::WalkOpening,
-		sample, verdict::planted_hash,
+		check_openings, check_power,
+		fill::FillOpening,
+		gemm::EntryOpening,
+		memory::WalkOpening,
+		sample,
+		storage::{SealedOpening, StoredBlock},
+		verdict::planted_hash,
 	},
 	signature::verify_device,
 };
@@ -31,7 +38,18 @@ fn performance() -> Performance {
 		operations_per_second: 1,
 		measured_at: 1,
 	};
-	Performance { cpu: Some(cpu), memory: Some(memory), gemm: Some(gemm), network: None }
+	let storage = StorageScore {
+		offer: StorageOffer { sectors: 3, blocks: 70, compressions: 2 },
+		read_millis: 1,
+		measured_at: 1,
+	};
+	Performance {
+		cpu: Some(cpu),
+		memory: Some(memory),
+		gemm: Some(gemm),
+		storage: Some(storage),
+		network: None,
+	}
 }
 
 /// A device whose every round would be answered with what it has planted.
@@ -44,6 +62,10 @@ struct Planting {
 impl Planting {
 	/// With an answer that was announced, and nothing done yet.
 	async fn new() -> Self {
+		Self::with(settings()).await
+	}
+
+	async fn with(settings: Settings) -> Self {
 		let dir = tempfile::tempdir().expect("a directory");
 		let chain = Arc::new(FakeChain::default());
 		let view = PlantedView {
@@ -55,7 +77,7 @@ impl Planting {
 			now: NOW,
 		};
 		chain.edit(|chain| chain.planted = Some(view));
-		let challenges = planting(&chain, settings(), &dir.path().join("db"), 1_000_000);
+		let challenges = planting(&chain, settings, &dir.path().join("db"), 1_000_000);
 		challenges.tend_planted().await.expect("announced");
 		Self { dir, chain, challenges }
 	}
@@ -162,6 +184,33 @@ async fn planted_products_should_open_nothing_that_verifiers_take() {
 	}
 	let refused = challenges.open_entries(peer(1), hash, Vec::new()).await;
 	assert!(matches!(refused, Err(ChallengeFault::TooManyRequests)), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn planted_storage_should_open_nothing_that_verifiers_take() {
+	let folder = stored::sealed();
+	let planting = Planting::with(stored::settings_of(&folder)).await;
+	let (worked, round) = planting.work_first(Work::Storage(STORAGE)).await;
+	let challenges = &planting.challenges;
+	let (commit, _) = challenges.answer(round).await.expect("answered");
+	assert!(planting.is_used().await && commit.root != worked.root);
+	check_power(&commit.power).expect("plausible");
+	let hash = task_hash(&round);
+	let read = || challenges.read_stored(peer(1), hash, vec![(0, 0)]);
+	for _ in 0..crate::challenge::stored::MAX_READS_OF_PEER {
+		assert!(decoded::<StoredBlock>(&read().await.expect("at once")).is_empty());
+	}
+	// Only so often, as with any other.
+	let refused = read().await;
+	assert!(matches!(refused, Err(ChallengeFault::TooManyRequests)), "{refused:?}");
+	let sealed = |blocks| challenges.open_sealed(peer(1), hash, vec![(0, 0); blocks]);
+	for _ in 0..crate::challenge::stored::MAX_SEALED_OF_PEER / 14 {
+		assert!(decoded::<SealedOpening>(&sealed(14).await.expect("at once")).is_empty());
+	}
+	let refused = sealed(0).await;
+	assert!(matches!(refused, Err(ChallengeFault::TooManyRequests)), "{refused:?}");
+	let entries = challenges.open_entries(peer(1), hash, vec![(1, 0, 0)]).await;
+	assert!(matches!(entries, Err(ChallengeFault::NothingToOpen)), "{entries:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

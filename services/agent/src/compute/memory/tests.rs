@@ -9,7 +9,7 @@ fn go_on() -> bool {
 }
 
 fn filled(lanes: u16, blocks: u32) -> FilledMemory {
-	let size = FillSize { lanes, blocks };
+	let size = FillSize { lanes, blocks, compressions: 1 };
 	FilledMemory::fill(&KEY, DeviceId(1), size, &go_on).expect("filled")
 }
 
@@ -39,7 +39,8 @@ fn what_was_filled_and_walked_should_be_accepted_by_the_verifier() {
 #[test]
 fn sizes_out_of_bounds_should_be_refused_before_anything_is_reserved() {
 	let fill = |lanes, blocks| {
-		FilledMemory::fill(&KEY, DeviceId(1), FillSize { lanes, blocks }, &go_on).err()
+		let size = FillSize { lanes, blocks, compressions: 1 };
+		FilledMemory::fill(&KEY, DeviceId(1), size, &go_on).err()
 	};
 	assert_eq!(fill(0, 9), Some(MemoryFault::Size(SizeError::TooSmall)));
 	assert_eq!(fill(9, u32::MAX), Some(MemoryFault::Size(SizeError::TooLarge)));
@@ -56,7 +57,7 @@ fn stop_at(asked: &AtomicU32, times: u32) -> impl Fn() -> bool + Sync + '_ {
 fn filling_should_ask_again_and_again_whether_to_stop() {
 	let fill = |blocks, times| {
 		let asked = AtomicU32::new(0);
-		let size = FillSize { lanes: 1, blocks };
+		let size = FillSize { lanes: 1, blocks, compressions: 1 };
 		let filled = FilledMemory::fill(&KEY, DeviceId(1), size, &stop_at(&asked, times));
 		(filled.err(), asked.into_inner())
 	};

@@ -2,9 +2,9 @@
 
 use super::StorageFault;
 use std::{
-	fs::{self, File, TryLockError},
+	fs::{self, File, OpenOptions, TryLockError},
 	io::{self, ErrorKind, Read},
-	os::unix::fs::{FileExt, MetadataExt},
+	os::unix::fs::MetadataExt,
 	path::{Path, PathBuf},
 };
 use sysinfo::{DiskRefreshKind, Disks};
@@ -12,7 +12,11 @@ use sysinfo::{DiskRefreshKind, Disks};
 /// What the name of a file ends in while it is written.
 const TEMPORARY: &str = ".new";
 
-/// A directory that nobody else seals in, or removes sectors from, meanwhile.
+/// The file that whoever seals has locked. It is never removed but by who removes everything: a lock on
+/// a file that is gone would keep nobody out.
+pub(super) const LOCK: &str = "storage.lock";
+
+/// A directory that nobody removes sectors from meanwhile.
 #[derive(Debug)]
 pub(super) struct Directory {
 	path: PathBuf,
@@ -20,14 +24,39 @@ pub(super) struct Directory {
 	handle: File,
 }
 
+/// Keeps others from sealing in a directory.
+#[derive(Debug)]
+pub(super) struct SealLock {
+	_file: File,
+}
+
 impl Directory {
-	pub(super) fn lock(path: &Path) -> Result<Self, StorageFault> {
+	/// For reading or sealing, beside others.
+	pub(super) fn shared(path: &Path) -> Result<Self, StorageFault> {
+		Self::with(path, File::try_lock_shared)
+	}
+
+	/// For removing what is in it: nobody else reads or seals there.
+	pub(super) fn alone(path: &Path) -> Result<Self, StorageFault> {
+		Self::with(path, File::try_lock)
+	}
+
+	fn with(
+		path: &Path,
+		lock: impl FnOnce(&File) -> Result<(), TryLockError>,
+	) -> Result<Self, StorageFault> {
 		let handle = File::open(path).map_err(StorageFault::io("opening", path))?;
-		match handle.try_lock() {
-			Ok(()) => Ok(Self { path: path.to_owned(), handle }),
-			Err(TryLockError::WouldBlock) => Err(StorageFault::InUse(path.to_owned())),
-			Err(TryLockError::Error(error)) => Err(StorageFault::io("locking", path)(error)),
-		}
+		locked(path, lock(&handle))?;
+		Ok(Self { path: path.to_owned(), handle })
+	}
+
+	/// Keeps others from sealing as long as the answer lives.
+	pub(super) fn lock_sealing(&self) -> Result<SealLock, StorageFault> {
+		let path = self.path.join(LOCK);
+		let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+		let file = file.map_err(StorageFault::io("opening", &path))?;
+		locked(&self.path, file.try_lock())?;
+		Ok(SealLock { _file: file })
 	}
 
 	pub(super) fn path(&self) -> &Path {
@@ -38,12 +67,12 @@ impl Directory {
 		self.path.join(format!("{name}{TEMPORARY}"))
 	}
 
-	/// Whether nothing is in it, or only what began to be written as `name`.
+	/// Whether nothing is in it, or only what began to be written as `name`, and the file to lock.
 	pub(super) fn is_empty_but_for(&self, name: &str) -> Result<bool, StorageFault> {
 		let listing = || StorageFault::io("listing", &self.path);
-		let begun = self.temporary(name);
+		let ours = [self.temporary(name), self.path.join(LOCK)];
 		for entry in fs::read_dir(&self.path).map_err(listing())? {
-			if entry.map_err(listing())?.path() != begun {
+			if !ours.contains(&entry.map_err(listing())?.path()) {
 				return Ok(false);
 			}
 		}
@@ -94,11 +123,6 @@ impl Directory {
 		}
 	}
 
-	/// Reads a part of a file.
-	pub(super) fn read(&self, name: &str, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-		File::open(self.path.join(name))?.read_exact_at(buffer, offset)
-	}
-
 	/// Reads a file, at most `most` bytes of it; `None` when it is not there.
 	pub(super) fn read_all(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, StorageFault> {
 		let path = self.path.join(name);
@@ -146,5 +170,14 @@ impl Directory {
 			.filter(|disk| disk.total_space() > 0)
 			.find(|disk| fs::metadata(disk.mount_point()).is_ok_and(|mount| mount.dev() == ours))
 			.map(|disk| disk.available_space())
+	}
+}
+
+/// Whether a lock in a directory was to be had.
+fn locked(directory: &Path, lock: Result<(), TryLockError>) -> Result<(), StorageFault> {
+	match lock {
+		Ok(()) => Ok(()),
+		Err(TryLockError::WouldBlock) => Err(StorageFault::InUse(directory.to_owned())),
+		Err(TryLockError::Error(error)) => Err(StorageFault::io("locking", directory)(error)),
 	}
 }

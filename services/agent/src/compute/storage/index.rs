@@ -2,6 +2,7 @@
 
 use super::{files::Directory, files_of, Records, SealPlan, StorageFault};
 use armature_primitives::H256;
+use armature_verifier::challenge::fill::SizeError;
 use codec::{Decode, DecodeAll, Encode};
 use std::io::Write;
 
@@ -9,7 +10,7 @@ use std::io::Write;
 pub(super) const NAME: &str = "storage.index";
 
 /// What it begins with.
-const MAGIC: &[u8; 16] = b"armature/sealed1";
+const MAGIC: &[u8; 16] = b"armature/sealed2";
 
 /// More than an index of the most sectors takes.
 const MAX_BYTES: u64 = 4 << 20;
@@ -32,6 +33,36 @@ impl Index {
 	/// Nothing is sealed yet.
 	pub(super) fn new(plan: SealPlan) -> Self {
 		Self { plan, roots: (0..plan.sectors).map(|_| None).collect() }
+	}
+
+	/// The same with as many sectors as the `plan` has, which differs in nothing else. What was sealed stays;
+	/// what was only begun of sectors that are no longer planned is removed.
+	pub(super) fn fit(
+		mut self,
+		plan: SealPlan,
+		directory: &Directory,
+	) -> Result<Self, StorageFault> {
+		let before = self.plan.sectors;
+		if self.plan != (SealPlan { sectors: before, ..plan }) {
+			return Err(StorageFault::Other(directory.path().to_owned()));
+		}
+		let sealed = (1u32..).zip(&self.roots).filter(|(_, root)| root.is_some());
+		let sealed = sealed.last().map_or(0, |(count, _)| count);
+		if plan.sectors < sealed {
+			return Err(StorageFault::More { directory: directory.path().to_owned(), sealed });
+		}
+		for name in (plan.sectors..before).flat_map(files_of) {
+			directory.remove(&name)?;
+		}
+		let len = usize::try_from(plan.sectors).map_err(|_| SizeError::TooLarge)?;
+		self.roots.resize(len, None);
+		self.plan = plan;
+		Ok(self)
+	}
+
+	/// The roots of the first sectors, as far as they are sealed.
+	pub(super) fn leading(&self) -> Vec<H256> {
+		self.roots.iter().map_while(|root| *root).collect()
 	}
 
 	/// Reads the index of a directory; `None` if the directory is empty.

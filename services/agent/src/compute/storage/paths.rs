@@ -93,21 +93,18 @@ pub(super) struct SectorTree {
 }
 
 impl SectorTree {
-	/// Hashes the blocks of a sector, and asks `is_stopped` after each group.
+	/// Hashes the blocks of a sector.
 	///
 	/// # Errors
 	///
-	/// [`StorageFault::Stopped`]; [`StorageFault::Size`] without blocks, or with too many.
-	pub(super) fn new(blocks: &[u8], is_stopped: &impl Fn() -> bool) -> Result<Self, StorageFault> {
+	/// [`StorageFault::Size`] without blocks, or with too many.
+	pub(super) fn new(blocks: &[u8]) -> Result<Self, StorageFault> {
 		let mut leaves = Vec::with_capacity(blocks.len() / BLOCK_LEN);
 		let mut roots = Vec::new();
 		for group in blocks.chunks(GROUP_BLOCKS * BLOCK_LEN) {
 			let hashes: Vec<H256> = group.chunks_exact(BLOCK_LEN).map(leaf_hash).collect();
 			leaves.extend_from_slice(&hashes);
 			roots.push(Tree::from_hashes(hashes).ok_or(SizeError::TooSmall)?.root());
-			if is_stopped() {
-				return Err(StorageFault::Stopped);
-			}
 		}
 		let count = u32::try_from(leaves.len()).map_err(|_| SizeError::TooLarge)?;
 		let groups = Tree::from_hashes(roots).ok_or(SizeError::TooSmall)?;

@@ -76,6 +76,8 @@ async fn work_should_be_counted_by_kind_and_outcome() {
 		r#"armature_agent_rounds_total{kind="gemm",outcome="failed"} 0"#,
 		r#"armature_agent_rounds_total{kind="network",outcome="no-memory"} 0"#,
 		r#"armature_agent_round_seconds_count{kind="network"} 0"#,
+		r#"armature_agent_rounds_total{kind="storage",outcome="failed"} 0"#,
+		"armature_agent_sealed_storage_bytes 0",
 		r#"armature_agent_leases_total{outcome="success"} 0"#,
 		r#"armature_agent_leases_total{outcome="declined"} 0"#,
 		"armature_agent_leases_running 0",
