@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use armature_p2p::{
-	messages::{MAX_BLOCKS, MAX_ENTRIES, MAX_SEGMENTS},
+	messages::{MAX_BLOCKS, MAX_ENTRIES, MAX_SEGMENTS, MAX_STORED},
 	RateLimit,
 };
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ const MAX_MEMORY_SAMPLES: usize = 10 * MAX_BLOCKS;
 
 /// The most entries of products that are looked at: those of two requests, or of 64 where rows are longest.
 const MAX_GEMM_SAMPLES: usize = 2 * MAX_ENTRIES;
+
+/// The most blocks of storage that are filled again: those of ten requests.
+const MAX_SEALED_SAMPLES: usize = 10 * MAX_BLOCKS;
 
 /// Evidence that is gone before anyone could look at it is of no use.
 const MIN_EVIDENCE_MILLIS: u64 = 3_600_000;
@@ -97,10 +100,20 @@ pub struct ChallengeConfig {
 	/// (1 - f * 255/256)^gemm_samples. Each comes with three rows: 26 kB where rows have 8,192 bytes, 100 kB of
 	/// the longest.
 	pub gemm_samples: u32,
-	/// Rounds whose openings are fetched and checked, or whose device walks over its memory, at once. A
-	/// round that waits for its device to commit, or for others to walk, takes no place. Where all are
-	/// taken a device's turn to walk is let go, and may not come again: rounds of memory then get no
-	/// verdict.
+	/// Blocks of storage that a device must read at once, in the time that the round gives for that. If a
+	/// share f is left out and cannot be filled again in time, that passes with (1 - f)^stored_samples. A
+	/// device whose connection breaks, or that has lost what it committed to, gets one more draw: it passes
+	/// with 1 - (1 - (1 - f)^stored_samples)^2, at most twice as much. Each comes with its paths: at most
+	/// 2.7 kB.
+	pub stored_samples: u32,
+	/// Blocks of storage that a device must open, with what they were filled from, and that are filled
+	/// again. They are drawn once a round, so if a share f is wrong, a lie passes with
+	/// (1 - f)^sealed_samples. Each comes with seven others: at most 17 kB.
+	pub sealed_samples: u32,
+	/// Rounds whose openings are fetched and checked, or whose device walks over its memory or reads its
+	/// storage, at once. A round that waits for its device to commit, or for others to walk, takes no
+	/// place. Where all are taken a device's turn to walk is let go, and may not come again, and its time
+	/// to read may pass: rounds of memory and storage then get no verdict.
 	pub max_concurrent: usize,
 	/// How long a device may take to walk and to send its openings before its place goes to the next in
 	/// line. It is asked again when it is its turn; a walk that was not opened by then is lost. Walks
@@ -123,8 +136,8 @@ pub struct ChallengeConfig {
 	/// posting margin is over.
 	pub repost_millis: u64,
 	/// What a device signed and opened in a round is kept for this time: as long as a fraud in it can
-	/// be proved (a day, from the round's end), and a little longer. Of memory and products nothing is
-	/// kept that was opened.
+	/// be proved (a day, from the round's end), and a little longer. Of memory, products and storage
+	/// nothing is kept that was opened.
 	pub evidence_millis: u64,
 	/// Whether a segment, a block or an entry that was found to be wrong, or that a device signed two roots,
 	/// is proved to the chain, which slashes the device. Pays a reward; a proof of what is right costs its bond.
@@ -190,6 +203,8 @@ impl Default for ChallengeConfig {
 			samples: 30,
 			memory_samples: 24,
 			gemm_samples: 24,
+			stored_samples: 24,
+			sealed_samples: 12,
 			max_concurrent: 256,
 			opening_millis: 60_000,
 			max_checks: 1,
@@ -287,6 +302,18 @@ impl Config {
 			"challenges.gemm_samples",
 			"is not from 1 to 128",
 		)?;
+		let samples = usize::try_from(challenges.stored_samples).unwrap_or(usize::MAX);
+		check(
+			(1..=MAX_STORED).contains(&samples),
+			"challenges.stored_samples",
+			"is not from 1 to 64",
+		)?;
+		let samples = usize::try_from(challenges.sealed_samples).unwrap_or(usize::MAX);
+		check(
+			(1..=MAX_SEALED_SAMPLES).contains(&samples),
+			"challenges.sealed_samples",
+			"is not from 1 to 140",
+		)?;
 		check(challenges.opening_millis > 0, "challenges.opening_millis", "is 0")?;
 		check(challenges.max_concurrent > 0, "challenges.max_concurrent", "is 0")?;
 		check(challenges.max_checks > 0, "challenges.max_checks", "is 0")?;
@@ -337,10 +364,12 @@ mod tests {
 		};
 		assert_eq!(named(|_| {}), None);
 		assert_eq!(named(|config| config.batch = 32), None);
-		let bounds: [(fn(&mut ChallengeConfig, u32), u32, &str); 3] = [
+		let bounds: [(fn(&mut ChallengeConfig, u32), u32, &str); 5] = [
 			(|config, count| config.samples = count, 160, "challenges.samples"),
 			(|config, count| config.memory_samples = count, 140, "challenges.memory_samples"),
 			(|config, count| config.gemm_samples = count, 128, "challenges.gemm_samples"),
+			(|config, count| config.stored_samples = count, 64, "challenges.stored_samples"),
+			(|config, count| config.sealed_samples = count, 140, "challenges.sealed_samples"),
 		];
 		for (set, most, name) in bounds {
 			let found = |count| {

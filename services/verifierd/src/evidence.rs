@@ -42,12 +42,12 @@ pub struct KeptRound {
 	pub reveal_posted_at: Option<Moment>,
 	/// What the device signed first, if it signed anything and that was not forgotten.
 	pub signed: Option<SignedCommit>,
-	/// Bytes of what it opened, whatever they are; none of memory, connections and
-	/// products.
+	/// Bytes of what it opened, whatever they are; none of memory, connections, products and
+	/// storage.
 	pub openings_len: usize,
 	/// Lane and segment of each opening; empty where they are none of segments.
 	pub segments: Vec<(u16, u32)>,
-	/// The kind of a fraud that is still to be proved: `segment`, `block`, `entry` or
+	/// The kind of a fraud that is still to be proved: `segment`, `block`, `entry`, `sealed` or
 	/// `equivocation`.
 	pub proof: Option<&'static str>,
 }
@@ -136,6 +136,7 @@ fn name_of(proof: &FraudProof) -> &'static str {
 		FraudProof::Segment { .. } => "segment",
 		FraudProof::Block { .. } => "block",
 		FraudProof::Entry { .. } => "entry",
+		FraudProof::Sealed { .. } => "sealed",
 		FraudProof::Equivocation { .. } => "equivocation",
 	}
 }

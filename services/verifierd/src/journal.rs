@@ -80,9 +80,9 @@ pub(crate) struct OpenProof {
 pub(crate) struct Evidence {
 	/// Its first commitment.
 	pub(crate) signed: SignedCommit,
-	/// As they came, whatever they are; empty if none came. Of a memory round always empty: 400 kB and
-	/// more each would fill the disk, and a block that is wrong is in its proof. Of a network round nothing
-	/// is opened.
+	/// As they came, whatever they are; empty if none came. Of memory, products and storage always empty:
+	/// 270 kB and more each would fill the disk, and what is wrong is in its proof. Of a network round
+	/// nothing is opened.
 	pub(crate) openings: Vec<u8>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Judged {
 	pub(crate) sealed: Sealed,
 	/// `None` without a commitment that the device signed.
 	pub(crate) evidence: Option<Evidence>,
-	/// To be posted: a segment or a block is wrong, or two roots were signed.
+	/// To be posted: a segment, a block or an entry is wrong, or two roots were signed.
 	pub(crate) proof: Option<FraudProof>,
 }
 

@@ -8,7 +8,7 @@
 //! walks over that from a place that the verifier draws, which is timed too, and blocks and segments of
 //! the walk are drawn. Of products, which it commits to as it does to lanes, single entries are drawn, and
 //! computed again. Of the way between them the verifier times signed echoes, and moves data when all
-//! others do.
+//! others do. Of sealed storage it times how long blocks take that it draws, and has others filled again.
 //!
 //! A verdict is posted twice: first its hash with a secret salt, and, once nobody of the committee can
 //! learn from it any more, the verdict itself. Where a segment, a block or an entry is wrong, or a device that had

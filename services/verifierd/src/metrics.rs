@@ -10,8 +10,6 @@ use std::time::Duration;
 
 type Label = (&'static str, &'static str);
 
-const KINDS: [WorkKind; 4] = [WorkKind::Cpu, WorkKind::Memory, WorkKind::Network, WorkKind::Gemm];
-
 const FAILURES: [ChallengeFailure; 6] = [
 	ChallengeFailure::NoAnswer,
 	ChallengeFailure::Malformed,
@@ -87,7 +85,7 @@ impl Metrics {
 	/// Makes every series.
 	fn prepare(&self) {
 		self.listed(&[]);
-		for kind in KINDS {
+		for kind in WorkKind::ALL {
 			let kind = of_kind(kind);
 			let verdicts = ["passed"].into_iter().chain(FAILURES.map(name_of));
 			for verdict in verdicts {
@@ -241,13 +239,7 @@ fn level(count: usize) -> i64 {
 }
 
 fn of_kind(kind: WorkKind) -> Label {
-	let name = match kind {
-		WorkKind::Cpu => "cpu",
-		WorkKind::Memory => "memory",
-		WorkKind::Network => "network",
-		WorkKind::Gemm => "gemm",
-	};
-	("kind", name)
+	("kind", kind.name())
 }
 
 fn of_direction(direction: Direction) -> Label {

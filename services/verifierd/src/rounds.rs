@@ -1,14 +1,15 @@
 //! Judging one round.
 //!
 //! Whatever the kind of work, the device is told what to do, and its commitment, under one root, stops
-//! the clock. What it has to show after that is of the kind: see [`lanes`], [`memory`], [`network`] and
-//! [`gemm`].
+//! the clock. What it has to show after that is of the kind: see [`lanes`], [`memory`], [`network`],
+//! [`gemm`] and [`storage`]. Some kinds are due soon after the round's block: see [`hurry`].
 //!
 //! A round waits for its device without taking anything from others. Only what a device opens takes one
 //! of `max_concurrent` places, until it is checked, and a device that is slow to send it has to give the
 //! place back after `opening_millis` and stand in line again. A walk over memory takes the place that its
-//! segments need before it begins: a device keeps it for seconds only. Where the way to a device is
-//! measured nothing waits: see [`network`].
+//! segments need before it begins: a device keeps it for seconds only. Nor does a device that reads its
+//! storage give its place back before its time for that is over. Where the way to a device is measured
+//! nothing waits: see [`network`].
 //!
 //! Where this verifier was too busy there is no verdict. A device that says to the end that this verifier
 //! is not assigned to the round fails: who seals nothing is fined, and a device must not bring that about.
@@ -16,10 +17,12 @@
 mod asking;
 mod gemm;
 mod held;
+mod hurry;
 mod lanes;
 mod memory;
 mod network;
 mod openings;
+mod storage;
 
 pub(crate) use openings::decoded;
 
@@ -45,6 +48,7 @@ use armature_verifier::challenge::{
 	task_hash, ChallengeError,
 };
 use asking::pause;
+use hurry::Hurry;
 use rand::RngCore;
 use std::{
 	sync::{Arc, Mutex},
@@ -82,8 +86,8 @@ impl RoundClock {
 
 	/// When the device of this task has to have committed.
 	fn commit_ends(&self, task: &ChallengeTask) -> Instant {
-		match task.network() {
-			Some(network) => self.at(network::lead(network)).min(self.ends),
+		match Hurry::of(task) {
+			Some(hurry) => self.at(hurry.commit).min(self.ends),
 			None => self.ends,
 		}
 	}
@@ -108,7 +112,7 @@ pub(crate) enum Unjudged {
 	#[error("too many transfers at once: raise challenges.max_transfers")]
 	NoTransfer,
 	#[error(
-		"this verifier was away, or saw the round too late, to move data when the others do: keep it \
+		"this verifier was away, or saw the round too late, for what is due soon after its block: keep it \
 		 running, and challenges.posting_margin_millis short"
 	)]
 	TooLate,
@@ -226,11 +230,11 @@ impl Judge {
 	) -> Result<Judged, Unjudged> {
 		check_work(&task.work).map_err(Unjudged::BadTask)?;
 		let key = self.device_key(task.device, clock.ends).await?;
-		network::check_start(&task, clock)?;
-		let (signed, millis) = match self.commitment(&task, clock, &key).await {
+		hurry::check_start(&task, clock)?;
+		let (signed, millis) = match self.first_commitment(&task, clock, &key).await {
 			Ok(committed) => committed,
 			Err(reason) => {
-				let reason = network::blamed(&task, clock, reason)?;
+				let reason = hurry::blamed(&task, clock, reason)?;
 				let sealed = seal_up(&task, Verdict::Failed { reason })?;
 				return Ok(Judged { sealed, evidence: None, proof: None });
 			},
@@ -290,6 +294,7 @@ impl Judge {
 				self.examine_network(task, &network, clock, key, signed, millis).await
 			},
 			Work::Gemm(_) => self.examine_gemm(task, clock, key, signed, millis).await,
+			Work::Storage(_) => self.examine_storage(task, clock, key, signed, millis).await,
 		}
 	}
 

@@ -17,6 +17,7 @@ mod renewals;
 mod restart;
 mod rounds;
 mod sealing;
+mod storage;
 mod walks;
 
 use crate::{
@@ -31,7 +32,8 @@ use armature_p2p::{
 use armature_primitives::{
 	challenge::{
 		Assignment, AssignmentPhase, ChallengeCommit, ChallengeFailure, ChallengeTask,
-		CpuChallenge, GemmChallenge, Measured, MemoryChallenge, NetworkChallenge, Verdict, Work,
+		CpuChallenge, GemmChallenge, Measured, MemoryChallenge, NetworkChallenge, StorageChallenge,
+		Verdict, Work,
 	},
 	ed25519::{Public, Signature},
 	lease::RunReport,
@@ -65,6 +67,12 @@ pub(crate) const ACCOUNT: AccountId32 = AccountId32([0xac; 32]);
 pub(crate) const READS: u64 = 32;
 /// Entries of a round of products: more than one request asks for, and all of them are looked at.
 pub(crate) const ENTRIES: u32 = 100;
+/// Blocks of a round of storage that are filled again: more than one request asks for.
+pub(crate) const SEALED: u32 = 20;
+/// What a device may take to commit in a round of storage: more than a busy machine does.
+pub(crate) const COMMIT_MILLIS: u32 = 10_000;
+/// What a device may take to read in a round of storage: more than a busy machine does.
+pub(crate) const READ_MILLIS: u32 = 10_000;
 
 pub(crate) const POWER: PowerReading = PowerReading {
 	idle: MilliWatts(10_000),
@@ -91,6 +99,7 @@ pub(crate) fn test_config(dir: &Path) -> Config {
 	config.challenges.poll_millis = 20;
 	config.challenges.samples = 10;
 	config.challenges.gemm_samples = ENTRIES;
+	config.challenges.sealed_samples = SEALED;
 	config.challenges.posting_margin_millis = 100;
 	config.challenges.min_window_millis = 0;
 	config.challenges.repost_millis = 90;

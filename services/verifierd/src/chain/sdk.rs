@@ -17,6 +17,7 @@ use armature_sdk::{
 				fraud::{FraudProof as ProofArg, SignedCommit as SignedArg},
 				gemm::{EntryOpening as EntryArg, OpenedRow as RowArg},
 				opening::SegmentOpening as OpeningArg,
+				storage::{SealedOpening as SealedArg, SectorPlace as PlaceArg},
 			},
 			bounded_collections::bounded_vec::BoundedVec,
 		},
@@ -30,6 +31,7 @@ use armature_verifier::challenge::{
 	fill::{FillOpening, OpenedBlock},
 	fraud::{FraudProof, SignedCommit},
 	gemm::{EntryOpening, OpenedRow},
+	storage::{SealedOpening, SectorPlace},
 	SegmentOpening,
 };
 use async_trait::async_trait;
@@ -80,6 +82,9 @@ fn proof_arg(proof: &FraudProof) -> ProofArg {
 		},
 		FraudProof::Entry { signed, opening } => {
 			ProofArg::Entry { signed: signed_arg(signed), opening: Box::new(entry_arg(opening)) }
+		},
+		FraudProof::Sealed { signed, opening } => {
+			ProofArg::Sealed { signed: signed_arg(signed), opening: Box::new(sealed_arg(opening)) }
 		},
 	}
 }
@@ -135,6 +140,16 @@ fn row_arg(opened: &OpenedRow) -> RowArg {
 		path: BoundedVec(path.to_vec()),
 		state_root: *state_root,
 		state_path: BoundedVec(state_path.to_vec()),
+	}
+}
+
+fn sealed_arg(opening: &SealedOpening) -> SealedArg {
+	let SealedOpening { sector, fill, place } = opening;
+	let SectorPlace { root, path, salt } = place;
+	SealedArg {
+		sector: *sector,
+		fill: block_arg(fill),
+		place: PlaceArg { root: *root, path: BoundedVec(path.to_vec()), salt: *salt },
 	}
 }
 

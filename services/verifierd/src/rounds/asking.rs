@@ -1,6 +1,6 @@
 //! Asking a device, again and again, until it answers.
 
-use super::{Halt, Judge, RoundClock};
+use super::{hurry::check_answer, Halt, Judge, RoundClock};
 use crate::service::lock;
 use armature_p2p::{ControlRequest, ControlResponse, P2pError, PeerId, Refusal};
 use armature_primitives::{
@@ -40,16 +40,29 @@ impl NoReply {
 }
 
 impl Judge {
-	/// What the device signs when its work is done, and after how many milliseconds, at least one; or
-	/// why it fails.
-	pub(super) async fn commitment(
+	/// What the device signs when its work is done, in the time that it has for that; or why it fails.
+	pub(super) async fn first_commitment(
 		&self,
 		task: &ChallengeTask,
 		clock: RoundClock,
 		key: &Public,
 	) -> Result<(SignedCommit, u32), ChallengeFailure> {
+		let committed = self.commitment(task, clock, clock.commit_ends(task), key).await?;
+		check_answer(task, committed.1)?;
+		Ok(committed)
+	}
+
+	/// What the device signs when its work is done, and after how many milliseconds, at least one; or
+	/// why it fails.
+	async fn commitment(
+		&self,
+		task: &ChallengeTask,
+		clock: RoundClock,
+		until: Instant,
+		key: &Public,
+	) -> Result<(SignedCommit, u32), ChallengeFailure> {
 		let start = ControlRequest::StartChallenge { task: *task };
-		let answer = self.ask(task.device, start, clock.commit_ends(task), &[]).await;
+		let answer = self.ask(task.device, start, until, &[]).await;
 		let response = answer.map_err(NoReply::reason)?;
 		let millis = u32::try_from(clock.elapsed().as_millis()).unwrap_or(u32::MAX).max(1);
 		let ControlResponse::Committed { commit, signature } = response else {
@@ -70,12 +83,13 @@ impl Judge {
 		}
 	}
 
-	/// Has a device commit again, which has lost what it committed to, as when it was restarted. What it
-	/// `signed` first stands, with its time; another root is a fraud.
+	/// Has a device commit again by `until`, which has lost what it committed to, as when it was restarted.
+	/// What it `signed` first stands, with its time; another root is a fraud.
 	pub(super) async fn commit_again(
 		&self,
 		task: &ChallengeTask,
 		clock: RoundClock,
+		until: Instant,
 		key: &Public,
 		signed: &SignedCommit,
 	) -> Result<(), Halt> {
@@ -85,7 +99,7 @@ impl Judge {
 			device,
 			"device has lost what it committed to, and is to do it again"
 		);
-		let (again, _) = self.commitment(task, clock, key).await?;
+		let (again, _) = self.commitment(task, clock, until, key).await?;
 		if again.commit.task != task_hash(task) {
 			return Err(ChallengeFailure::Malformed.into());
 		}

@@ -40,9 +40,10 @@ impl<'a> Held<'a> {
 			return Err(ChallengeFailure::NoAnswer.into());
 		};
 		self.losses_left = left;
-		self.judge.commit_again(self.task, self.clock, self.key, self.signed).await?;
+		let Self { judge, task, clock, key, signed, .. } = *self;
+		judge.commit_again(task, clock, clock.ends, key, signed).await?;
 		// A device that says both at once would be asked without a rest.
-		pause(self.clock.ends, RETRY_PAUSE).await;
+		pause(clock.ends, RETRY_PAUSE).await;
 		Ok(())
 	}
 

@@ -8,10 +8,13 @@
 mod flow;
 mod transfer;
 
-use super::{asking::RETRY_PAUSE, pause, randomness, Finding, Halt, Judge, RoundClock, Unjudged};
+use super::{
+	asking::RETRY_PAUSE, hurry::blamed, pause, randomness, Finding, Halt, Judge, RoundClock,
+	Unjudged,
+};
 use armature_p2p::{ControlRequest, ControlResponse, P2pError, Refusal};
 use armature_primitives::{
-	challenge::{ChallengeFailure, ChallengeTask, Measured, NetworkChallenge, WorkKind},
+	challenge::{ChallengeFailure, ChallengeTask, Measured, NetworkChallenge},
 	ed25519::Public,
 };
 use armature_verifier::challenge::{
@@ -27,37 +30,6 @@ mod tests;
 
 /// An echo that takes longer is lost: others may come in time.
 const ECHO_PATIENCE: Duration = Duration::from_secs(5);
-
-/// When data begins to move, after the round's block.
-pub(super) fn lead(network: &NetworkChallenge) -> Duration {
-	Duration::from_millis(network.lead_millis.into())
-}
-
-/// Whether this verifier is in time for a round, from its begin to its end.
-pub(super) fn check_start(task: &ChallengeTask, clock: RoundClock) -> Result<(), Unjudged> {
-	let Some(network) = task.network() else { return Ok(()) };
-	let ends = clock.at(Duration::from_millis(network.ends_millis()));
-	if clock.elapsed() < lead(network) && ends <= clock.ends {
-		Ok(())
-	} else {
-		Err(Unjudged::TooLate)
-	}
-}
-
-/// Holds against this verifier that it was away for a part of the lead: a device that was not there by its
-/// end may have looked for it in vain.
-pub(super) fn blamed(
-	task: &ChallengeTask,
-	clock: RoundClock,
-	reason: ChallengeFailure,
-) -> Result<ChallengeFailure, Unjudged> {
-	match (task.work.kind(), reason) {
-		(WorkKind::Network, ChallengeFailure::NoAnswer) if !clock.already.is_zero() => {
-			Err(Unjudged::TooLate)
-		},
-		_ => Ok(reason),
-	}
-}
 
 /// What is measured between a device and this verifier.
 struct Way<'a> {
@@ -83,7 +55,7 @@ impl Judge {
 		answer_millis: u32,
 	) -> Result<Finding, Unjudged> {
 		let way = Way { judge: self, task, network, clock, key, signed };
-		let up_at = clock.at(lead(network));
+		let up_at = clock.at(Duration::from_millis(network.lead_millis.into()));
 		let round_trip_micros = match way.fastest_echo(up_at).await {
 			Ok(fastest) => micros(fastest),
 			Err(Halt::Failed(reason)) => return Ok(blamed(task, clock, reason)?.into()),
@@ -139,7 +111,7 @@ impl Way<'_> {
 				}
 			},
 			Ok(ControlResponse::Refused { reason: Refusal::NotFound }) => {
-				judge.commit_again(task, clock, key, signed).await?;
+				judge.commit_again(task, clock, until, key, signed).await?;
 				Ok(None)
 			},
 			Ok(ControlResponse::Refused { reason }) => {

@@ -59,6 +59,11 @@ impl MemoryChain {
 		self.open_work(round, device, millis, Work::Gemm(gemm))
 	}
 
+	/// Opens a round of storage.
+	pub(crate) fn open_storage_round(&self, round: u64, device: u32, millis: u64) -> ChallengeTask {
+		self.open_work(round, device, millis, storage(COMMIT_MILLIS, READ_MILLIS))
+	}
+
 	pub(crate) fn open_work(
 		&self,
 		round: u64,
@@ -230,6 +235,12 @@ impl ChainView for MemoryChain {
 		self.disputes.lock().unwrap().retain(|dispute| dispute.lease != lease);
 		Ok(())
 	}
+}
+
+/// Storage that is committed to and read in such times.
+pub(crate) fn storage(commit_millis: u32, read_millis: u32) -> Work {
+	let (sectors, blocks, compressions) = (3, 16, 2);
+	Work::Storage(StorageChallenge { sectors, blocks, compressions, commit_millis, read_millis })
 }
 
 /// Waits for the entry of a round.

@@ -2,6 +2,7 @@
 
 mod filled;
 mod multiplied;
+mod stored;
 
 use super::*;
 use armature_p2p::{messages::echo_payload, Reply};
@@ -9,6 +10,7 @@ use armature_primitives::challenge::Echo;
 use armature_verifier::challenge::network::{chunk, commit_root, receipt, Direction};
 use filled::{Filled, Walked};
 use multiplied::Multiplied;
+use stored::Stored;
 
 /// What a device does with challenges.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,7 +18,7 @@ pub(crate) enum Script {
 	Honest,
 	/// Takes its time before it commits.
 	Slow(Duration),
-	/// Makes up the second half of every lane, and one entry of the last state.
+	/// Makes up the second half of every lane and sector, and one entry of the last state.
 	Skips,
 	/// Commits to one computation and opens another.
 	OpensOthers,
@@ -30,7 +32,7 @@ pub(crate) enum Script {
 	NeverOpens,
 	/// Opens segments of lanes when it is told to.
 	OpensWhenTold,
-	/// Gives no answer the first time that it is asked for blocks or entries.
+	/// Gives no answer the first time that it is asked for blocks of memory or storage, or for entries.
 	MissesOpenings,
 	/// Signs the commitment with another key.
 	ForgesSignature,
@@ -63,12 +65,13 @@ pub(crate) enum Script {
 	LosesMemoryLate(u32),
 	/// Has lost its memory at its first turn, and fills it with something else.
 	FillsOtherwise,
-	/// Has lost its lanes or states the first times that they are to be opened. Takes [`REFILL`] to compute
-	/// them again.
+	/// Has lost its lanes, states or sectors the first times that they are to be opened or read. Takes
+	/// [`REFILL`] to have them again.
 	LosesWork(u32),
-	/// Has lost its states when the rest of what is drawn of them is to be opened.
+	/// Has lost its states or sectors when the rest of what is drawn of them is to be opened.
 	LosesRest,
-	/// Has lost its lanes or states when they are first to be opened, and computes something else.
+	/// Has lost its lanes, states or sectors when they are first to be opened or read, and then has
+	/// something else.
 	ComputesOtherwise,
 	/// Gives so many turns, refuses their walks, and gives no answer after that.
 	Fades(u32),
@@ -94,6 +97,20 @@ pub(crate) enum Script {
 	TakesNothing,
 	/// Acknowledges other data than it got.
 	TakesOther,
+	/// Takes its time to read.
+	ReadsSlowly(Duration),
+	/// Gives no answer the first times that it is asked to read.
+	MissesReads(u32),
+	/// Refuses to read the first times.
+	BusyReads(u32),
+	/// Answers something else when it is asked to read.
+	ConfusedReads,
+	/// Reads one block with a bit turned.
+	SpoilsRead,
+	/// Never opens what it has sealed, but reads it.
+	NeverOpensSealed,
+	/// Opens what it has sealed in the opposite order, but reads it in the right one.
+	OpensSealedBackwards,
 }
 
 /// What [`Script::LosesMemory`] and [`Script::LosesWork`] take to do their work again.
@@ -110,6 +127,8 @@ pub(crate) struct Asked {
 	segments: Mutex<Vec<Vec<(u16, u32)>>>,
 	blocks: Mutex<Vec<Vec<u32>>>,
 	entries: Mutex<Vec<Vec<(u32, u32, u32)>>>,
+	reads: Mutex<Vec<Vec<(u32, u32)>>>,
+	sealed: Mutex<Vec<Vec<(u32, u32)>>>,
 }
 
 pub(crate) struct Device {
@@ -147,6 +166,7 @@ impl Device {
 			lanes: HashMap::new(),
 			memory: HashMap::new(),
 			states: HashMap::new(),
+			stored: HashMap::new(),
 		};
 		tokio::spawn(act(actor, inbound));
 		Self { id, handle, told, asked }
@@ -167,7 +187,7 @@ impl Device {
 		self.asked.walks.load(Ordering::SeqCst)
 	}
 
-	/// Requests to open segments, of lanes or of a walk, or entries.
+	/// Requests to open segments, of lanes or of a walk, entries, or what is sealed.
 	pub(crate) fn openings(&self) -> u32 {
 		self.asked.openings.load(Ordering::SeqCst)
 	}
@@ -185,6 +205,16 @@ impl Device {
 	/// The entries of each request to open some.
 	pub(crate) fn entries(&self) -> Vec<Vec<(u32, u32, u32)>> {
 		self.asked.entries.lock().unwrap().clone()
+	}
+
+	/// The blocks of each request to read some.
+	pub(crate) fn reads(&self) -> Vec<Vec<(u32, u32)>> {
+		self.asked.reads.lock().unwrap().clone()
+	}
+
+	/// The blocks of each request to open what is sealed.
+	pub(crate) fn sealed(&self) -> Vec<Vec<(u32, u32)>> {
+		self.asked.sealed.lock().unwrap().clone()
 	}
 
 	pub(crate) async fn dial(&self, verifier: &Verifier) -> PeerId {
@@ -234,6 +264,7 @@ struct Actor {
 	/// With the last walk over it.
 	memory: HashMap<H256, (Filled, Option<Walked>)>,
 	states: HashMap<H256, Multiplied>,
+	stored: HashMap<H256, Stored>,
 }
 
 /// Counts once more, and returns how often that was before.
@@ -265,6 +296,8 @@ impl Actor {
 			},
 			ControlRequest::OpenBlocks { task, positions } => self.open_blocks(task, positions),
 			ControlRequest::OpenEntries { task, entries } => self.open_entries(task, entries),
+			ControlRequest::ReadStored { task, blocks } => self.read_stored(task, blocks).await,
+			ControlRequest::OpenSealed { task, blocks } => self.open_sealed(task, blocks),
 			ControlRequest::Echo { task, nonce } => self.echo(task, nonce).await,
 			ControlRequest::Fetch { task, key, number, len } => match self.script {
 				Script::SendsNothing => None,
@@ -368,11 +401,12 @@ impl Actor {
 		self.opened(openings)
 	}
 
-	/// The memory of a round, its lanes or its states are gone.
+	/// The memory of a round, its lanes, its states or its sectors are gone.
 	fn lost(&mut self, task: H256) -> Option<ControlResponse> {
 		self.memory.remove(&task);
 		self.lanes.remove(&task);
 		self.states.remove(&task);
+		self.stored.remove(&task);
 		refused(Refusal::NotFound)
 	}
 
@@ -397,6 +431,7 @@ impl Actor {
 			Work::Network(_) if self.script == Script::OpensOthers => H256::zero(),
 			Work::Network(_) => commit_root(&task),
 			Work::Gemm(_) => self.multiply(task, count > 0),
+			Work::Storage(_) => self.seal(task, count > 0),
 		};
 		let mut power = POWER;
 		let mut answered = task;

@@ -71,6 +71,10 @@ async fn fraud_that_is_not_proved_yet_should_be_named() {
 	let kept = kept_of(Script::Skips, products).await;
 	assert_eq!((kept.verdict, kept.proof), (WRONG, Some("entry")));
 	assert_eq!((kept.openings_len, kept.segments), (0, vec![]));
+	let storage = |chain: &MemoryChain| chain.open_storage_round(5, 1, 60_000);
+	let kept = kept_of(Script::Skips, storage).await;
+	assert_eq!((kept.verdict, kept.proof), (WRONG, Some("sealed")));
+	assert_eq!((kept.openings_len, kept.segments), (0, vec![]));
 	let kept = kept_of(Script::FillsOtherwise, memory).await;
 	assert_eq!((kept.verdict, kept.proof), (WRONG, Some("equivocation")));
 }

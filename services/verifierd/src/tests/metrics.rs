@@ -54,6 +54,8 @@ async fn work_should_be_counted_by_kind_and_outcome() {
 		r#"armature_verifier_rounds_judged_total{kind="network",verdict="passed"} 0"#,
 		r#"armature_verifier_rounds_judged_total{kind="gemm",verdict="wrong-result"} 0"#,
 		r#"armature_verifier_opening_bytes_total{kind="gemm"} 0"#,
+		r#"armature_verifier_rounds_judged_total{kind="storage",verdict="no-answer"} 0"#,
+		r#"armature_verifier_opening_bytes_total{kind="storage"} 0"#,
 		r#"armature_verifier_moved_bytes_total{direction="down"} 0"#,
 		"armature_verifier_unjudged_total 0",
 		"armature_verifier_devices_connected 0",
@@ -70,6 +72,8 @@ async fn work_should_be_counted_by_kind_and_outcome() {
 	chain.verdict(2).await;
 	chain.open_gemm_round(5, 1, 60_000);
 	chain.verdict(5).await;
+	chain.open_storage_round(6, 1, 60_000);
+	chain.verdict(6).await;
 	chain.open_round(3, 3, 60_000);
 	chain.open_work(4, 1, 60_000, Work::Cpu(NO_WORK));
 	let something = [
@@ -83,6 +87,10 @@ async fn work_should_be_counted_by_kind_and_outcome() {
 		r#"armature_verifier_round_seconds_count{kind="gemm"} 1"#,
 		// Its entries come in two parts.
 		r#"armature_verifier_checks_seconds_count{kind="gemm"} 2"#,
+		r#"armature_verifier_rounds_judged_total{kind="storage",verdict="passed"} 1"#,
+		r#"armature_verifier_round_seconds_count{kind="storage"} 1"#,
+		// What was read, and what was sealed in two parts.
+		r#"armature_verifier_checks_seconds_count{kind="storage"} 3"#,
 		r#"armature_verifier_posts_total{step="fraud",outcome="ok"} 1"#,
 		"armature_verifier_unjudged_total 1",
 		"armature_verifier_devices_connected 3",
@@ -93,6 +101,7 @@ async fn work_should_be_counted_by_kind_and_outcome() {
 		r#"armature_verifier_opening_bytes_total{kind="cpu"} 0"#,
 		r#"armature_verifier_opening_bytes_total{kind="memory"} 0"#,
 		r#"armature_verifier_opening_bytes_total{kind="gemm"} 0"#,
+		r#"armature_verifier_opening_bytes_total{kind="storage"} 0"#,
 		r#"armature_verifier_posts_total{step="seal",outcome="ok"} 0"#,
 		r#"armature_verifier_posts_total{step="reveal",outcome="ok"} 0"#,
 	] {

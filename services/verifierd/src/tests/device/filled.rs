@@ -14,8 +14,29 @@ use armature_verifier::{
 };
 use std::{cell::RefCell, convert::Infallible};
 
-fn index(number: u32) -> usize {
+pub(super) fn index(number: u32) -> usize {
 	usize::try_from(number).unwrap()
+}
+
+/// The blocks of one lane. Where it `skips`, the second half is made up.
+pub(super) fn filled_lane(
+	key: &H256,
+	size: &FillSize,
+	lane: u16,
+	skips: bool,
+) -> Vec<[u8; BLOCK_LEN]> {
+	let filled = RefCell::new(Vec::<Block>::new());
+	let get = |at| Ok::<_, Infallible>(filled.borrow()[index(at)].clone());
+	let put = |_, block: &Block| {
+		filled.borrow_mut().push(block.clone());
+		Ok(())
+	};
+	fill_lane(key, size, lane, get, put).unwrap();
+	let mut bytes: Vec<_> = filled.borrow().iter().map(Block::to_bytes).collect();
+	if skips {
+		bytes[index(size.blocks) / 2..].iter_mut().for_each(|block| block[100] ^= 1);
+	}
+	bytes
 }
 
 /// Filled memory, with how it is to be walked over.
@@ -34,18 +55,7 @@ impl Filled {
 		let key = memory_key(&task.seed, task.device, &size);
 		let mut blocks = Vec::new();
 		for lane in 0..size.lanes {
-			let filled = RefCell::new(Vec::<Block>::new());
-			let get = |at| Ok::<_, Infallible>(filled.borrow()[index(at)].clone());
-			let put = |_, block: &Block| {
-				filled.borrow_mut().push(block.clone());
-				Ok(())
-			};
-			fill_lane(&key, &size, lane, get, put).unwrap();
-			let mut bytes: Vec<_> = filled.borrow().iter().map(Block::to_bytes).collect();
-			if skips {
-				bytes[index(size.blocks) / 2..].iter_mut().for_each(|block| block[100] ^= 1);
-			}
-			blocks.extend(bytes);
+			blocks.extend(filled_lane(&key, &size, lane, skips));
 		}
 		let tree = Tree::new(&blocks).unwrap();
 		Self { size, walk, blocks, tree }
