@@ -77,6 +77,25 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration> {
 	Ok(Duration::from_millis(millis))
 }
 
+/// `512MiB`, `500GiB`, `2TiB`, in bytes.
+pub(crate) fn parse_size(text: &str) -> Result<u64> {
+	let text = text.trim();
+	let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+	let (number, unit) = text.split_at(split);
+	let number: u64 = number
+		.parse()
+		.with_context(|| format!("reading the size {text}: write for instance 500GiB"))?;
+	let bytes: u64 = match unit.trim() {
+		"MiB" => 1 << 20,
+		"GiB" => 1 << 30,
+		"TiB" => 1 << 40,
+		_ => bail!("the size {text} needs a unit: MiB, GiB or TiB"),
+	};
+	number
+		.checked_mul(bytes)
+		.with_context(|| format!("the size {text} is too large"))
+}
+
 /// Milliseconds in the largest unit that leaves at least one.
 pub(crate) fn show_millis(millis: u64) -> String {
 	match millis {
@@ -162,6 +181,24 @@ mod tests {
 		assert_eq!(parse_duration("2h").unwrap(), Duration::from_secs(7_200));
 		assert!(parse_duration("90").unwrap_err().to_string().contains("needs a unit"));
 		assert!(parse_duration("s").unwrap_err().to_string().contains("write for instance 90s"));
+	}
+
+	#[test]
+	fn sizes_should_need_a_unit() {
+		for (text, bytes) in [
+			("512MiB", 512 << 20),
+			(" 500 GiB", 500 << 30),
+			("16777215TiB", 16_777_215 << 40),
+			("0MiB", 0),
+		] {
+			assert_eq!(parse_size(text).unwrap(), bytes, "{text}");
+		}
+		for text in ["500", "500G", "500GB", "1.5TiB", "-1GiB"] {
+			let refused = parse_size(text).unwrap_err().to_string();
+			assert!(refused.contains(text) && refused.contains("GiB"), "{refused}");
+		}
+		let refused = parse_size("16777216TiB").unwrap_err().to_string();
+		assert_eq!(refused, "the size 16777216TiB is too large");
 	}
 
 	#[test]

@@ -4,6 +4,7 @@ mod attest;
 mod buy;
 mod provide;
 mod serve;
+mod storage;
 
 pub(crate) use attest::{Attest, AttestVerify};
 pub(crate) use buy::{Lease, Order, Submit};
@@ -15,6 +16,7 @@ pub(crate) use serve::{
 	Agent, Blob, Challenge, ChallengeKind, ChallengeRun, Config, Daemon, LocalAccelerator,
 	Orchestrator, RunService, Verifier, VerifierEvidence, VerifierPosition, Workload,
 };
+pub(crate) use storage::{DeviceStorage, Storage, StorageSeal};
 
 use crate::{amount::parse_amount, output::Format};
 use armature_primitives::{
@@ -136,6 +138,9 @@ pub(crate) enum Command {
 	/// Challenges of this machine.
 	#[command(subcommand)]
 	Challenge(Challenge),
+	/// Storage of this machine: sealed sectors that a device offers.
+	#[command(subcommand)]
+	Storage(Storage),
 	/// Configuration files of the daemons.
 	#[command(subcommand)]
 	Config(Config),

@@ -68,6 +68,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 		Command::Blob(command) => commands::blob::run(&context, command).await,
 		Command::Workload(command) => commands::workload::run(&context, command).await,
 		Command::Challenge(command) => commands::challenge::run(&context, command).await,
+		Command::Storage(command) => commands::sectors::run(&context, command).await,
 		Command::Config(command) => commands::config::run(&context, command),
 		Command::Attest(command) => commands::attest::run(&context, command).await,
 	}

@@ -7,8 +7,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::{
 	io::{IsTerminal, Write},
-	time::Duration,
+	time::{Duration, Instant},
 };
+
+/// Pause between lines that tell how far work is, where no bar can be drawn.
+const LINE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -141,5 +144,75 @@ impl Progress {
 impl Drop for Progress {
 	fn drop(&mut self) {
 		self.0.finish_and_clear();
+	}
+}
+
+/// How far long work is, on standard error: a bar, and a line now and then where that is no terminal.
+pub(crate) struct Bar {
+	bar: ProgressBar,
+	began: Instant,
+	lines: Lines,
+}
+
+impl Bar {
+	pub(crate) fn start() -> Self {
+		let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+		if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent} % {msg} [{elapsed}]") {
+			bar.set_style(style);
+		}
+		Self { bar, began: Instant::now(), lines: Lines::default() }
+	}
+
+	/// How long it lasts.
+	pub(crate) fn elapsed(&self) -> Duration {
+		self.began.elapsed()
+	}
+
+	/// Tells that so much `of` the work is done.
+	pub(crate) fn tell(&mut self, done: u64, of: u64, message: String) {
+		if self.bar.is_hidden() {
+			if self.lines.is_due(self.began.elapsed()) {
+				eprintln!("{message}");
+			}
+			return;
+		}
+		self.bar.set_length(of);
+		self.bar.set_position(done);
+		self.bar.set_message(message);
+	}
+}
+
+impl Drop for Bar {
+	fn drop(&mut self) {
+		self.bar.finish_and_clear();
+	}
+}
+
+/// When the next line is printed.
+#[derive(Default)]
+struct Lines {
+	next: Duration,
+}
+
+impl Lines {
+	fn is_due(&mut self, elapsed: Duration) -> bool {
+		let is_due = elapsed >= self.next;
+		if is_due {
+			self.next = elapsed.saturating_add(LINE_INTERVAL);
+		}
+		is_due
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn lines_should_come_at_once_and_then_every_minute() {
+		let mut lines = Lines::default();
+		let due = [0, 1, 59, 60, 61, 200, 259, 260];
+		let due = due.map(|seconds| lines.is_due(Duration::from_secs(seconds)));
+		assert_eq!(due, [true, false, false, true, false, true, false, true]);
 	}
 }

@@ -1,6 +1,6 @@
 //! Commands of providers.
 
-use super::{account, currency, device, rack, region, site};
+use super::{account, currency, device, rack, region, site, DeviceStorage};
 use crate::{
 	amount::{parse_amount, parse_duration, parse_millionths},
 	degrees::{parse_latitude, parse_longitude},
@@ -194,6 +194,9 @@ pub(crate) enum Device {
 	/// Offer what a device multiplies matrices with, a GPU mostly, to be measured.
 	#[command(subcommand)]
 	Accelerator(DeviceAccelerator),
+	/// Offer what a device has sealed on its disks to be measured.
+	#[command(subcommand)]
+	Storage(DeviceStorage),
 	/// Leave the jail after a slash; tops the bond up.
 	ClearJail {
 		/// The device.

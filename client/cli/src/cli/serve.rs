@@ -197,7 +197,7 @@ pub(crate) struct ChallengeRun {
 	/// Memory to fill, in MiB.
 	#[arg(long, value_name = "MIB", default_value_t = 1024)]
 	pub(crate) memory: u32,
-	/// Storage to seal, in MiB. Each hardware thread seals 256 MiB at a time, and has them in memory
+	/// Storage to seal, in MiB. Each hardware thread seals 64 MiB at a time, and has them in memory
 	/// meanwhile.
 	#[arg(long, value_name = "MIB", default_value_t = 1024)]
 	pub(crate) storage: u32,

@@ -41,6 +41,14 @@ fn documented_commands_should_parse() {
 		"armature device accelerator offer 7 --memory 24576 --side 4096",
 		"armature device accelerator offer 7 --side 256 --memory 1048576 --output json",
 		"armature device accelerator withdraw 7",
+		"armature device storage offer 7 --sectors 500",
+		"armature device storage offer 7 --sectors 65536 --output json",
+		"armature device storage withdraw 7",
+		"armature storage seal --device 7 --directory d --sectors 500",
+		"armature storage seal --device 7 --directory d --size 500GiB --threads 4",
+		"armature storage status --directory d --output json",
+		"armature storage remove --directory d",
+		"armature storage remove --directory d --yes",
 		"armature ask set 7 --price 12plk --reserve 0.5",
 		"armature order submit job.toml --watch --result f --give-up-after 30s",
 		"armature order top-up 9 --price 0.1",
@@ -112,6 +120,28 @@ fn wrong_values_should_be_refused() {
 		"armature device accelerator offer 7 --memory 24576 --side -1",
 		"armature device accelerator withdraw",
 		"armature device accelerator withdraw 7 --side 4096",
+		"armature device storage",
+		"armature device storage offer 7",
+		"armature device storage offer --sectors 500",
+		"armature device storage offer x --sectors 500",
+		"armature device storage offer 7 --sectors 0",
+		"armature device storage offer 7 --sectors 65537",
+		"armature device storage offer 7 --sectors 500GiB",
+		"armature device storage withdraw",
+		"armature device storage withdraw 7 --sectors 500",
+		"armature storage",
+		"armature storage seal --device 7 --directory d",
+		"armature storage seal --device 7 --sectors 500",
+		"armature storage seal --directory d --sectors 500",
+		"armature storage seal --device 7 --directory d --sectors 500 --size 500GiB",
+		"armature storage seal --device 7 --directory d --sectors 0",
+		"armature storage seal --device 7 --directory d --sectors 65537",
+		"armature storage seal --device 7 --directory d --size 500",
+		"armature storage seal --device 7 --directory d --size 500GB",
+		"armature storage seal --device 7 --directory d --sectors 500 --threads 0",
+		"armature storage status",
+		"armature storage status --directory d --yes",
+		"armature storage remove --yes",
 		"armature verifier evidence",
 		"armature verifier evidence --config f --data-dir d",
 		"armature verifier evidence --data-dir d --round x",
@@ -194,6 +224,41 @@ fn offers_of_accelerators_should_be_read_and_explained() {
 	let help = offer.render_long_help().to_string();
 	let line = help.split_whitespace().collect::<Vec<_>>().join(" ");
 	assert!(line.contains("armature challenge run --local --kind gemm --side ROWS"), "{help}");
+}
+
+#[test]
+fn storage_should_be_read_and_explained() {
+	let cli = parse("armature device storage offer 7 --sectors 500").unwrap();
+	let Command::Device(Device::Storage(DeviceStorage::Offer { id, sectors })) = cli.command else {
+		panic!("another command");
+	};
+	assert_eq!((id, sectors), (DeviceId(7), 500));
+	let cli = parse("armature device storage withdraw 7").unwrap();
+	let Command::Device(Device::Storage(DeviceStorage::Withdraw { id })) = cli.command else {
+		panic!("another command");
+	};
+	assert_eq!(id, DeviceId(7));
+	let cli = parse("armature storage seal --device 7 --directory d --size 500GiB").unwrap();
+	assert!(!cli.command.is_daemon());
+	let Command::Storage(Storage::Seal(options)) = cli.command else {
+		panic!("another command");
+	};
+	let StorageSeal { device, directory, sectors, size, threads } = options;
+	assert_eq!((device, directory), (DeviceId(7), "d".into()));
+	assert_eq!((sectors, size, threads), (None, Some(500 << 30), None));
+	let mut command = Cli::command();
+	let offer = command
+		.find_subcommand_mut("device")
+		.and_then(|device| device.find_subcommand_mut("storage"))
+		.and_then(|storage| storage.find_subcommand_mut("offer"))
+		.expect("the command");
+	let help = offer.render_long_help().to_string();
+	let line = help.split_whitespace().collect::<Vec<_>>().join(" ");
+	let seal = "armature storage seal --device ID --directory DIR --sectors N";
+	assert!(
+		line.contains(seal) && line.contains("More sectors can be offered after a day"),
+		"{help}"
+	);
 }
 
 #[test]

@@ -69,8 +69,12 @@ impl Terms {
 
 	fn round(&self, offer: &AcceleratorOffer) -> Result<Round> {
 		let challenge = self.challenge(offer)?;
+		// States, and two factors.
+		let beside = u128::from(challenge.side).saturating_pow(2).saturating_mul(2);
+		let gpu_mib = challenge.bytes().saturating_add(beside).div_ceil(1 << 20);
 		Ok(Round {
 			states: challenge.states,
+			gpu_mib: u64::try_from(gpu_mib).unwrap_or(u64::MAX),
 			operations: u64::try_from(challenge.operations()).unwrap_or(u64::MAX),
 			window_millis: self.window_millis,
 		})
@@ -81,6 +85,8 @@ impl Terms {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 struct Round {
 	states: u32,
+	/// Memory that a GPU needs for that, about.
+	gpu_mib: u64,
 	/// Multiplications and additions of bytes.
 	operations: u64,
 	/// They have to be done within that.
@@ -89,11 +95,11 @@ struct Round {
 
 impl Round {
 	fn sentence(&self) -> String {
-		let Self { states, operations, window_millis } = *self;
+		let Self { states, gpu_mib, operations, window_millis } = *self;
 		let least = u128::from(operations).saturating_mul(1_000).checked_div(window_millis.into());
 		let least = least.and_then(|least| u64::try_from(least).ok()).unwrap_or(u64::MAX);
 		format!(
-			"{states} states, {} within {}: it takes more than {}/s",
+			"{states} states, {gpu_mib} MiB of a GPU's memory, {} within {}: it takes more than {}/s",
 			show_operations(operations),
 			show_millis(window_millis),
 			show_operations(least)
@@ -167,8 +173,9 @@ mod tests {
 	fn changed_offers_should_be_told_to_people_and_programs() {
 		let round = TERMS.round(&OFFER).expect("within the bounds");
 		let offered = Changed { device: 7, accelerator: Some(OFFER), round: Some(round) };
-		let sentence = "1382 states, 189.9 tera-operations within 3 min 0 s: it takes more than \
-		                1.0 tera-operations/s";
+		let sentence =
+			"1382 states, 22144 MiB of a GPU's memory, 189.9 tera-operations within 3 min \
+		                0 s: it takes more than 1.0 tera-operations/s";
 		let rows = [
 			("device", "7"),
 			("accelerator", "24576 MiB with a side of 4096 rows"),
@@ -180,6 +187,7 @@ mod tests {
 			"accelerator": { "memory_mib": 24_576, "side": 4_096 },
 			"round": {
 				"states": 1_382,
+				"gpu_mib": 22_144,
 				"operations": 189_940_633_698_304u64,
 				"window_millis": 180_000,
 			},

@@ -23,7 +23,7 @@ fn public_address(addresses: &[String]) -> Result<&str> {
 }
 
 /// Completes on SIGINT or SIGTERM.
-fn stop_signal() -> Result<impl Future<Output = ()> + Send> {
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()> + Send> {
 	let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
 	Ok(async move {
 		tokio::select! {

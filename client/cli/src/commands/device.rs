@@ -4,7 +4,8 @@ use crate::{
 	cli::Device,
 	commands::{
 		accelerator, maintenance, position,
-		score::{figures, ScoreView},
+		score::{figures, Circumstances, ScoreView},
+		storage,
 	},
 	context::{self, Context},
 	show::{name, or_dash, when, AskView, Done, Planck},
@@ -130,6 +131,7 @@ pub(crate) async fn run(context: &Context, command: Device) -> Result<()> {
 		Device::Maintenance(command) => return maintenance::run(context, command).await,
 		Device::Position(command) => return position::of_device(context, command).await,
 		Device::Accelerator(command) => return accelerator::run(context, command).await,
+		Device::Storage(command) => return storage::run(context, command).await,
 		Device::ClearJail { id } => {
 			(context.submit(&api::tx().devices().clear_jail(Static(id))).await?, id)
 		},
@@ -221,7 +223,9 @@ async fn list(context: &Context, who: Option<AccountId32>) -> Result<()> {
 async fn gather(at: &AtBlock, id: DeviceId, now: Moment) -> Result<Shown> {
 	let device = context::device(at, id).await?;
 	let performance = query::performance(at, id).await?;
-	let score = ScoreView::gather(at, id, device.status.0, &performance, now).await?;
+	let lease = query::lease_of_device(at, id).await?;
+	let circumstances = Circumstances { status: device.status.0, is_leased: lease.is_some() };
+	let score = ScoreView::gather(at, id, circumstances, &performance, now).await?;
 	let attestation = query::attestation(at, id).await?.filter(|attestation| !attestation.lapsed);
 	Ok(Shown {
 		region: query::site(at, device.site.0).await?.map(|site| site.region.0 .0),
@@ -241,7 +245,7 @@ async fn gather(at: &AtBlock, id: DeviceId, now: Moment) -> Result<Shown> {
 			measured_at: power.measured_at,
 		}),
 		ask: query::ask(at, id).await?.map(|terms| AskView::new(id.0, &terms)),
-		lease: query::lease_of_device(at, id).await?.map(|lease| lease.0),
+		lease: lease.map(|lease| lease.0),
 		ledger: query::ledger(at, id).await?.as_ref().map(LedgerView::from),
 		row: row(id, &device),
 	})
@@ -364,7 +368,13 @@ mod tests {
 			"read_nanos": 320,
 			"measured_at": 8,
 		});
-		let performance = json!({ "cpu": null, "memory": memory, "network": null, "gemm": null });
+		let performance = json!({
+			"cpu": null,
+			"memory": memory,
+			"network": null,
+			"gemm": null,
+			"storage": null,
+		});
 		assert_eq!(value["performance"], performance);
 		assert!(value["score"].is_null() && value["lease"].is_null());
 	}

@@ -183,6 +183,11 @@ fn figures(measured: &Measured) -> String {
 			show_kbps(*up_kbps),
 			show_kbps(*down_kbps)
 		),
+		Measured::Storage { answer_millis, read_millis } => format!(
+			"answered after {}, blocks read within {}",
+			show_millis((*answer_millis).into()),
+			show_millis((*read_millis).into())
+		),
 	}
 }
 

@@ -7,17 +7,17 @@ mod ways;
 pub(crate) use parts::figures;
 
 use crate::{
-	commands::accelerator::{show_offer, Terms},
-	show::{name, or_dash, when},
+	commands::{accelerator, storage},
+	show::{or_dash, when},
 };
 use anyhow::{anyhow, Result};
 use armature_primitives::{
 	challenge::{cool_at, WorkKind},
-	device::{AcceleratorOffer, DeviceStatus, Performance},
+	device::{AcceleratorOffer, DeviceStatus, Performance, StorageOffer},
 	DeviceId, Moment, Ppm,
 };
 use armature_sdk::{query, AtBlock};
-use parts::{Ages, Others, Parts};
+use parts::{Ages, Asked, Others, Parts};
 use serde::Serialize;
 use ways::Ways;
 
@@ -37,6 +37,10 @@ pub(crate) struct ScoreView {
 	accelerator: Option<AcceleratorOffer>,
 	/// When another accelerator may be offered; `null` when it may be already.
 	next_offer_at: Option<Moment>,
+	/// What it offers to read blocks of; `null` for a device that offers nothing.
+	storage_offer: Option<StorageOffer>,
+	/// When other storage may be offered; `null` when it may be already.
+	next_storage_offer_at: Option<Moment>,
 	/// Rounds failed since the last one that was passed.
 	failures: u32,
 	open_round: Option<OpenRound>,
@@ -48,6 +52,11 @@ pub(crate) struct ScoreView {
 	may_request: bool,
 	/// When time allows that; `null` when it does already, and in maintenance.
 	next_request_at: Option<Moment>,
+	/// What such a round is about then.
+	next_request_kind: Option<WorkKind>,
+	/// Whether the device runs a lease.
+	#[serde(skip)]
+	is_leased: bool,
 	/// How likely the owner's devices are drawn within an interval.
 	owner_share_ppm: u32,
 	/// The mean that follows from it, rounded to tenths; `null` for a device that gets none in its
@@ -55,6 +64,15 @@ pub(crate) struct ScoreView {
 	surprise_rounds_per_day: Option<f64>,
 	/// The owner's devices are not started before; `null` when they do not rest.
 	rests_until: Option<Moment>,
+}
+
+/// What else is known of a device.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances {
+	/// Where it is in its life.
+	pub(crate) status: DeviceStatus,
+	/// Whether it runs a lease.
+	pub(crate) is_leased: bool,
 }
 
 /// A round that a device works for.
@@ -79,10 +97,11 @@ impl ScoreView {
 	pub(crate) async fn gather(
 		at: &AtBlock,
 		id: DeviceId,
-		status: DeviceStatus,
+		circumstances: Circumstances,
 		score: &Performance,
 		now: Moment,
 	) -> Result<Option<Self>> {
+		let Circumstances { status, is_leased } = circumstances;
 		let Some(enrolment) = query::enrolment(at, id).await? else { return Ok(None) };
 		let parameters = query::challenge_parameters(at).await?;
 		let owner = query::enrolled_owner(at, &enrolment.owner).await?;
@@ -104,13 +123,23 @@ impl ScoreView {
 		let maintenance_since = enrolment.maintenance_since;
 		let is_maintained = maintenance_since.is_some();
 		let accelerator = enrolment.accelerator.as_ref().map(|offer| offer.0);
-		let terms = Terms::from(&parameters);
+		let storage_offer = enrolment.storage.as_ref().map(|offer| offer.0);
+		let terms = accelerator::Terms::from(&parameters);
+		let storage_terms = storage::Terms::from(&parameters);
 		// The chain's bounds may have changed since it was offered.
-		let is_gemm_asked = accelerator.is_some_and(|offer| terms.challenge(&offer).is_ok());
-		let missing_from = parts.missing_from(is_gemm_asked);
-		let next_request_at = later(now, [cool_at, rests_until, missing_from]);
+		let asked = Asked {
+			gemm: accelerator.is_some_and(|offer| terms.challenge(&offer).is_ok()),
+			storage: storage_offer.is_some_and(|offer| storage_terms.is_asked(&offer)),
+			is_leased: false,
+		};
+		let beside = Asked { is_leased: true, ..asked };
+		// What can be measured beside its lease comes first.
+		let is_beside = is_leased && parts.lacking_at(beside, now).is_some();
+		let asked = if is_beside { beside } else { asked };
+		let next_request_at = later(now, [cool_at, rests_until, parts.missing_from(asked)]);
 		let interval_millis = parameters.offer_interval_millis;
-		let offer_at = enrolment.offered_at.map_or(0, |last| last.saturating_add(interval_millis));
+		let offered_at = enrolment.accelerator_offered_at;
+		let offer_at = offered_at.map_or(0, |last| last.saturating_add(interval_millis));
 		let block_millis = query::block_millis(at)?;
 		let rounds = rounds_per_day(share, parameters.round_interval_blocks, block_millis);
 		let position = enrolment.position.as_ref().map(|position| position.0);
@@ -120,12 +149,19 @@ impl ScoreView {
 			ways,
 			accelerator,
 			next_offer_at: later(now, [offer_at]),
+			storage_offer,
+			next_storage_offer_at: later(
+				now,
+				[storage_terms.next_offer_at(enrolment.storage_offered_at)],
+			),
 			failures,
 			open_round: OpenRound::find(at, id).await?,
 			maintenance_since,
 			queued,
 			may_request: query::may_request_challenge(at, id).await?,
 			next_request_at: next_request_at.filter(|_| !is_maintained),
+			next_request_kind: parts.lacking_at(asked, next_request_at.unwrap_or(now)),
+			is_leased,
 			owner_share_ppm: share.0,
 			surprise_rounds_per_day: rounds.filter(|_| may_be_drawn(status) && !is_maintained),
 			rests_until: later(now, [rests_until]),
@@ -135,8 +171,13 @@ impl ScoreView {
 	/// Rows for a table.
 	pub(crate) fn rows(&self, now: Moment) -> Vec<(&'static str, String)> {
 		let at_time = |moment: Option<Moment>| or_dash(&moment.map(|moment| when(moment, now)));
-		let round = self.open_round.map(|round| format!("{} ({})", round.id, name(&round.kind)));
-		let mut rows = vec![("accelerator offered", self.offer(now))];
+		let round = self.open_round.map(|round| format!("{} ({})", round.id, round.kind.name()));
+		let accelerator = self.accelerator.as_ref().map(accelerator::show_offer);
+		let storage = self.storage_offer.as_ref().map(storage::show_offer);
+		let mut rows = vec![
+			("accelerator offered", offered(accelerator, self.next_offer_at, now)),
+			("storage offered", offered(storage, self.next_storage_offer_at, now)),
+		];
 		rows.extend(self.parts.rows(now));
 		rows.extend(self.ways.rows(now));
 		rows.extend([
@@ -150,19 +191,12 @@ impl ScoreView {
 		rows
 	}
 
-	/// What is offered, and when that may be changed where it may not be yet.
-	fn offer(&self, now: Moment) -> String {
-		let offer = or_dash(&self.accelerator.as_ref().map(show_offer));
-		match self.next_offer_at {
-			Some(at) => format!("{offer}, another one may be offered {}", when(at, now)),
-			None => offer,
-		}
-	}
-
-	/// When a round can be asked for.
+	/// When a round can be asked for, and what it is about.
 	fn next_request(&self, now: Moment) -> String {
+		let kind = self.next_request_kind;
+		let about = kind.map(|kind| format!(" ({})", kind.name())).unwrap_or_default();
 		if self.may_request {
-			return "now".into();
+			return format!("now{about}");
 		}
 		if self.maintenance_since.is_some() {
 			return "after its maintenance".into();
@@ -173,8 +207,25 @@ impl ScoreView {
 		if self.queued {
 			return "a round is about to begin".into();
 		}
-		self.next_request_at
-			.map_or_else(|| "once it is attested and up".into(), |at| when(at, now))
+		if let Some(at) = self.next_request_at {
+			return format!("{}{about}", when(at, now));
+		}
+		// Beside a lease there are rounds of these alone.
+		let is_beside = matches!(kind, Some(WorkKind::Cpu | WorkKind::Storage));
+		if self.is_leased && !is_beside {
+			format!("after its lease{about}")
+		} else {
+			format!("once it is attested and up{about}")
+		}
+	}
+}
+
+/// What is offered, and when that may be changed where it may not be yet.
+fn offered(offer: Option<String>, next: Option<Moment>, now: Moment) -> String {
+	let offer = or_dash(&offer);
+	match next {
+		Some(at) => format!("{offer}, another one may be offered {}", when(at, now)),
+		None => offer,
 	}
 }
 
@@ -228,12 +279,16 @@ mod tests {
 			ways: Ways::new(None, &own, Vec::new()),
 			accelerator: None,
 			next_offer_at: None,
+			storage_offer: None,
+			next_storage_offer_at: None,
 			failures: 0,
 			open_round: None,
 			maintenance_since: None,
 			queued: false,
 			may_request: false,
 			next_request_at: Some(200_001),
+			next_request_kind: Some(WorkKind::Memory),
+			is_leased: false,
 			owner_share_ppm: 6_944,
 			surprise_rounds_per_day: Some(1.0),
 			rests_until: None,
@@ -271,9 +326,9 @@ mod tests {
 
 	#[test]
 	fn next_request_should_name_what_stands_in_its_way() {
-		assert_eq!(view().next_request(140_001), "in 1 min 0 s");
+		assert_eq!(view().next_request(140_001), "in 1 min 0 s (memory)");
 		let now = ScoreView { may_request: true, ..view() };
-		assert_eq!(now.next_request(0), "now");
+		assert_eq!(now.next_request(0), "now (memory)");
 		let queued = ScoreView { queued: true, ..view() };
 		assert_eq!(queued.next_request(0), "a round is about to begin");
 		let round = OpenRound { id: 7, kind: WorkKind::Memory };
@@ -282,7 +337,13 @@ mod tests {
 		let kept = ScoreView { maintenance_since: Some(0), next_request_at: None, ..view() };
 		assert_eq!(kept.next_request(0), "after its maintenance");
 		let down = ScoreView { next_request_at: None, ..view() };
-		assert_eq!(down.next_request(0), "once it is attested and up");
+		assert_eq!(down.next_request(0), "once it is attested and up (memory)");
+		let leased = ScoreView { is_leased: true, ..down };
+		assert_eq!(leased.next_request(0), "after its lease (memory)");
+		let stored = ScoreView { next_request_kind: Some(WorkKind::Storage), ..leased };
+		assert_eq!(stored.next_request(0), "once it is attested and up (storage)");
+		let stored = ScoreView { may_request: true, ..stored };
+		assert_eq!(stored.next_request(0), "now (storage)");
 	}
 
 	#[test]
@@ -293,6 +354,8 @@ mod tests {
 		assert_eq!(cell(&view, "network counts until"), "-");
 		assert_eq!(cell(&view, "accelerator counts until"), "-");
 		assert_eq!(cell(&view, "accelerator offered"), "-");
+		assert_eq!(cell(&view, "storage counts until"), "-");
+		assert_eq!(cell(&view, "storage offered"), "-");
 		assert_eq!(cell(&view, "position"), "-");
 		assert_eq!(cell(&view, "open round"), "-");
 		assert_eq!(cell(&view, "in maintenance since"), "-");
@@ -305,19 +368,18 @@ mod tests {
 		assert!(value["memory"].is_null() && value["open_round"].is_null());
 		assert!(value["network"].is_null() && value["position"].is_null());
 		assert!(value["gemm"].is_null() && value["accelerator"].is_null());
-		assert!(value["next_offer_at"].is_null());
+		assert!(value["next_offer_at"].is_null() && value["next_storage_offer_at"].is_null());
+		assert!(value["storage"].is_null() && value["storage_offer"].is_null());
+		assert_eq!(value["next_request_kind"], json!("memory"));
 		assert_eq!(value["round_trips"], json!([]));
 		assert!(value["maintenance_since"].is_null() && value["rests_until"].is_null());
 	}
 
 	#[test]
 	fn open_round_should_be_told_with_its_kind() {
-		for (kind, row, value) in [
-			(WorkKind::Cpu, "7 (cpu)", "cpu"),
-			(WorkKind::Memory, "7 (memory)", "memory"),
-			(WorkKind::Network, "7 (network)", "network"),
-			(WorkKind::Gemm, "7 (gemm)", "gemm"),
-		] {
+		for kind in WorkKind::ALL {
+			let value = kind.name();
+			let row = format!("7 ({value})");
 			let open = ScoreView { open_round: Some(OpenRound { id: 7, kind }), ..view() };
 			assert_eq!(cell(&open, "open round"), row);
 			let shown = serde_json::to_value(open).unwrap();
@@ -340,6 +402,20 @@ mod tests {
 		let value = serde_json::to_value(waiting).unwrap();
 		assert_eq!(value["accelerator"], json!({ "memory_mib": 24_576, "side": 4_096 }));
 		assert_eq!(value["next_offer_at"], json!(200_000));
+	}
+
+	#[test]
+	fn storage_should_be_told_with_when_it_may_be_changed() {
+		let offer = StorageOffer { sectors: 500, blocks: 1 << 20, compressions: 256 };
+		let offering = ScoreView { storage_offer: Some(offer), ..view() };
+		assert_eq!(cell(&offering, "storage offered"), "500 sectors, 512000 MiB");
+		let waiting = ScoreView { next_storage_offer_at: Some(200_000), ..offering };
+		let expected = "500 sectors, 512000 MiB, another one may be offered in 1 min 0 s";
+		assert_eq!(cell(&waiting, "storage offered"), expected);
+		let value = serde_json::to_value(waiting).unwrap();
+		let expected = json!({ "sectors": 500, "blocks": 1_048_576, "compressions": 256 });
+		assert_eq!(value["storage_offer"], expected);
+		assert_eq!(value["next_storage_offer_at"], json!(200_000));
 	}
 
 	#[test]

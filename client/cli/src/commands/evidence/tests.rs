@@ -150,6 +150,8 @@ fn each_kind_should_be_told_with_its_figures() {
 	assert_eq!(figures(&memory), "filled after 900 ms, 300 ns a read");
 	let gemm = Measured::Gemm { elapsed_millis: 45_600 };
 	assert_eq!(figures(&gemm), "multiplied after 45.6 s");
+	let storage = Measured::Storage { answer_millis: 1_200, read_millis: 812 };
+	assert_eq!(figures(&storage), "answered after 1.2 s, blocks read within 812 ms");
 }
 
 #[test]

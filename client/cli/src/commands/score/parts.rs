@@ -1,12 +1,14 @@
-//! The parts of a score, speed, memory, network and accelerator: until when each counts, and how it
-//! compares.
+//! The parts of a score, speed, memory, network, accelerator and storage: until when each counts, and how
+//! it compares.
 
 use crate::{
-	amount::{show_kbps, show_micros, show_operations},
+	amount::{show_kbps, show_micros, show_millis, show_operations},
+	commands::storage::show_offer,
 	show::{or_dash, when},
 };
 use armature_primitives::{
-	device::{CpuScore, GemmScore, MemoryScore, NetworkScore, Performance},
+	challenge::WorkKind,
+	device::{CpuScore, GemmScore, MemoryScore, NetworkScore, Performance, StorageScore},
 	DeviceId, Moment,
 };
 use serde::Serialize;
@@ -121,6 +123,44 @@ struct GemmComparison {
 	size: Comparison,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+struct StoragePart {
+	#[serde(flatten)]
+	span: Span,
+	/// `null` when no other device has such a part.
+	comparison: Option<StorageComparison>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+struct StorageComparison {
+	/// Behind is who has shown less storage.
+	size: Comparison,
+	/// Behind is who takes longer for blocks.
+	reads: Comparison,
+}
+
+/// What a device is asked about beside its lanes, its memory and its way to verifiers: what it offers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Asked {
+	/// Products of its accelerator.
+	pub(super) gemm: bool,
+	/// Blocks of its storage.
+	pub(super) storage: bool,
+	/// Only what can be measured beside a lease.
+	pub(super) is_leased: bool,
+}
+
+impl Asked {
+	fn is_about(&self, kind: WorkKind) -> bool {
+		match kind {
+			WorkKind::Cpu => true,
+			WorkKind::Memory | WorkKind::Network => !self.is_leased,
+			WorkKind::Gemm => self.gemm && !self.is_leased,
+			WorkKind::Storage => self.storage,
+		}
+	}
+}
+
 /// The parts of a score that count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub(super) struct Parts {
@@ -132,6 +172,8 @@ pub(super) struct Parts {
 	network: Option<NetworkPart>,
 	/// `null` without products that count.
 	gemm: Option<GemmPart>,
+	/// `null` without storage that counts.
+	storage: Option<StoragePart>,
 }
 
 impl Parts {
@@ -184,52 +226,80 @@ impl Parts {
 			let comparison = speed.zip(size).map(|(speed, size)| GemmComparison { speed, size });
 			GemmPart { span: ages.span(own.measured_at), comparison }
 		};
+		let storage = |own: StorageScore| {
+			let found = || {
+				let found = others().filter_map(|(_, score)| score.storage);
+				found.filter(move |other| ages.counts(other.measured_at))
+			};
+			let size = compare(found().map(|other| other.offer.mib() < own.offer.mib()), partial);
+			let reads = compare(found().map(|other| other.read_millis > own.read_millis), partial);
+			let comparison = size.zip(reads).map(|(size, reads)| StorageComparison { size, reads });
+			StoragePart { span: ages.span(own.measured_at), comparison }
+		};
 		Self {
 			cpu: own.cpu.filter(|own| ages.counts(own.measured_at)).map(cpu),
 			memory: own.memory.filter(|own| ages.counts(own.measured_at)).map(memory),
 			network: own.network.filter(|own| ages.counts(own.measured_at)).map(network),
 			gemm: own.gemm.filter(|own| ages.counts(own.measured_at)).map(gemm),
+			storage: own.storage.filter(|own| ages.counts(own.measured_at)).map(storage),
 		}
 	}
 
-	/// The first moment at which a part is missing; 0 where one is already. Products can be missing only
-	/// where they are asked for: where an accelerator is offered.
-	pub(super) fn missing_from(&self, is_gemm_asked: bool) -> Moment {
-		let cpu = self.cpu.map(|part| part.span);
-		let memory = self.memory.map(|part| part.span);
-		let network = self.network.map(|part| part.span);
-		// A part counts up to its end.
-		let after = |span: Option<Span>| span.map_or(0, |span| span.expires_at.saturating_add(1));
-		let missing_from = after(cpu).min(after(memory)).min(after(network));
-		if is_gemm_asked {
-			missing_from.min(after(self.gemm.map(|part| part.span)))
-		} else {
-			missing_from
+	fn span(&self, kind: WorkKind) -> Option<Span> {
+		match kind {
+			WorkKind::Cpu => self.cpu.map(|part| part.span),
+			WorkKind::Memory => self.memory.map(|part| part.span),
+			WorkKind::Network => self.network.map(|part| part.span),
+			WorkKind::Gemm => self.gemm.map(|part| part.span),
+			WorkKind::Storage => self.storage.map(|part| part.span),
 		}
+	}
+
+	/// From when on each part that is asked about is missing; 0 where it is already. In the order in which
+	/// the chain asks for what is missing.
+	fn missing(&self, asked: Asked) -> impl Iterator<Item = (WorkKind, Moment)> + '_ {
+		// A part counts up to its end.
+		let from = |kind| self.span(kind).map_or(0, |span| span.expires_at.saturating_add(1));
+		let kinds = WorkKind::ALL.into_iter().filter(move |kind| asked.is_about(*kind));
+		kinds.map(move |kind| (kind, from(kind)))
+	}
+
+	/// The first moment at which a part is missing; 0 where one is already.
+	pub(super) fn missing_from(&self, asked: Asked) -> Moment {
+		self.missing(asked).map(|(_, from)| from).min().unwrap_or(0)
+	}
+
+	/// What a round that is asked for at a moment is about; `None` where nothing is missing then.
+	pub(super) fn lacking_at(&self, asked: Asked, moment: Moment) -> Option<WorkKind> {
+		let mut missing = self.missing(asked);
+		missing.find(|(_, from)| *from <= moment).map(|(kind, _)| kind)
 	}
 
 	/// Rows for a table.
 	pub(super) fn rows(&self, now: Moment) -> Vec<(&'static str, String)> {
-		let until = |span: Option<Span>| or_dash(&span.map(|span| when(span.expires_at, now)));
+		let until = |kind| or_dash(&self.span(kind).map(|span| when(span.expires_at, now)));
 		let speed = self.cpu.and_then(|part| part.comparison).map(speed_sentence);
 		let memory = self.memory.and_then(|part| part.comparison).map(memory_sentence);
 		let network = self.network.and_then(|part| part.comparison).map(network_sentence);
 		let gemm = self.gemm.and_then(|part| part.comparison).map(gemm_sentence);
+		let storage = self.storage.and_then(|part| part.comparison).map(storage_sentence);
 		vec![
-			("speed counts until", until(self.cpu.map(|part| part.span))),
+			("speed counts until", until(WorkKind::Cpu)),
 			("speed compared", or_dash(&speed)),
-			("memory counts until", until(self.memory.map(|part| part.span))),
+			("memory counts until", until(WorkKind::Memory)),
 			("memory compared", or_dash(&memory)),
-			("network counts until", until(self.network.map(|part| part.span))),
+			("network counts until", until(WorkKind::Network)),
 			("network compared", or_dash(&network)),
-			("accelerator counts until", until(self.gemm.map(|part| part.span))),
+			("accelerator counts until", until(WorkKind::Gemm)),
 			("accelerator compared", or_dash(&gemm)),
+			("storage counts until", until(WorkKind::Storage)),
+			("storage compared", or_dash(&storage)),
 		]
 	}
 }
 
 /// Rows for what a device has shown.
-pub(crate) fn figures(shown: &Performance, now: Moment) -> [(&'static str, String); 4] {
+pub(crate) fn figures(shown: &Performance, now: Moment) -> [(&'static str, String); 5] {
 	let cpu = shown.cpu.map(|cpu| {
 		format!(
 			"{} steps/s on each of {} lanes, measured {}",
@@ -268,11 +338,20 @@ pub(crate) fn figures(shown: &Performance, now: Moment) -> [(&'static str, Strin
 			when(gemm.measured_at, now)
 		)
 	});
+	let storage = shown.storage.map(|storage| {
+		format!(
+			"{}, blocks read within {}, measured {}",
+			show_offer(&storage.offer),
+			show_millis(storage.read_millis.into()),
+			when(storage.measured_at, now)
+		)
+	});
 	let rows = [
 		("speed", cpu),
 		("memory shown", memory),
 		("network", network),
 		("accelerator shown", gemm),
+		("storage shown", storage),
 	];
 	rows.map(|(row, cell)| (row, or_dash(&cell)))
 }
@@ -317,6 +396,15 @@ fn gemm_sentence(GemmComparison { speed, size }: GemmComparison) -> String {
 		speed.percent,
 		size.percent,
 		of_whom(speed)
+	)
+}
+
+fn storage_sentence(StorageComparison { size, reads }: StorageComparison) -> String {
+	format!(
+		"more storage than {} %, faster reads than {} % of {}",
+		size.percent,
+		reads.percent,
+		of_whom(size)
 	)
 }
 

@@ -1,7 +1,10 @@
 //! The parts of a score, beside each other and as people and programs read them.
 
 use super::*;
-use armature_primitives::{device::AcceleratorOffer, location::LocationFinding};
+use armature_primitives::{
+	device::{AcceleratorOffer, StorageOffer},
+	location::LocationFinding,
+};
 use serde_json::json;
 
 /// Parts that were measured at 100 count until 160.
@@ -43,6 +46,16 @@ fn gemm(operations_per_second: u64, shown_mib: u32, measured_at: Moment) -> Gemm
 fn multiplying(operations_per_second: u64, shown_mib: u32) -> Performance {
 	let gemm = gemm(operations_per_second, shown_mib, 100);
 	Performance { gemm: Some(gemm), ..Performance::default() }
+}
+
+fn storage(sectors: u32, read_millis: u32, measured_at: Moment) -> StorageScore {
+	let offer = StorageOffer { sectors, blocks: 1 << 20, compressions: 256 };
+	StorageScore { offer, read_millis, measured_at }
+}
+
+fn storing(sectors: u32, read_millis: u32) -> Performance {
+	let storage = storage(sectors, read_millis, 100);
+	Performance { storage: Some(storage), ..Performance::default() }
 }
 
 /// Puts a score beside those of devices 2 and up.
@@ -118,15 +131,38 @@ fn accelerators_should_be_compared_by_speed_and_by_memory() {
 }
 
 #[test]
+fn storage_should_be_compared_by_size_and_by_reads() {
+	let own = storing(500, 800);
+	assert_eq!(beside(own, &[], false).storage.expect("storage").comparison, None);
+	let compared = |others: &[Performance]| beside(own, others, false).storage.expect("storage");
+	// The same storage with the same reads is not behind.
+	let others = [storing(400, 900), storing(500, 800), storing(499, 801), storing(600, 700)];
+	let found = compared(&others).comparison.expect("others");
+	let half = Comparison { behind: 2, others: 4, percent: 50, partial: false };
+	assert_eq!(found, StorageComparison { size: half, reads: half });
+	let found = compared(&[storing(10, 700), fast(1)]).comparison.expect("another one");
+	assert_eq!(
+		storage_sentence(found),
+		"more storage than 100 %, faster reads than 0 % of 1 other measured device"
+	);
+	assert_eq!(compared(&[fast(1)]).comparison, None);
+}
+
+#[test]
 fn own_old_and_absent_parts_should_not_be_compared() {
 	let aged = |measured_at| Performance {
 		cpu: Some(cpu(1, measured_at)),
 		memory: Some(memory(1, 900, measured_at)),
 		network: Some(network(90_000, 1, 1, measured_at)),
 		gemm: Some(gemm(1, 1, measured_at)),
+		storage: Some(storage(1, 900, measured_at)),
 	};
-	let own =
-		Performance { memory: large(8, 300).memory, gemm: multiplying(20, 8).gemm, ..fast(5) };
+	let own = Performance {
+		memory: large(8, 300).memory,
+		gemm: multiplying(20, 8).gemm,
+		storage: storing(500, 800).storage,
+		..fast(5)
+	};
 	// The last one is the device's own. One that ends now still counts.
 	let scores = [(DeviceId(2), aged(90)), (DeviceId(3), aged(89)), (OWN, own)];
 	let parts = Parts::new(OWN, &own, &Others { scores: &scores, partial: false }, AGES);
@@ -135,6 +171,8 @@ fn own_old_and_absent_parts_should_not_be_compared() {
 	assert_eq!(memory_of(parts), MemoryComparison { size: one, reads: one });
 	let products = parts.gemm.expect("products").comparison;
 	assert_eq!(products, Some(GemmComparison { speed: one, size: one }));
+	let stored = parts.storage.expect("storage").comparison;
+	assert_eq!(stored, Some(StorageComparison { size: one, reads: one }));
 	let parts = beside(own, &[large(1, 900)], false);
 	assert_eq!(parts.cpu.expect("a speed").comparison, None);
 	assert_eq!(memory_of(parts).size, one);
@@ -147,11 +185,13 @@ fn parts_should_count_up_to_their_end() {
 		memory: Some(memory(8, 300, 89)),
 		network: Some(network(1, 2, 3, 89)),
 		gemm: Some(gemm(20, 8, 89)),
+		storage: Some(storage(500, 800, 89)),
 	};
 	let parts = beside(own, &[], false);
 	let expected = Span { age_millis: 60, expires_at: 150 };
 	assert_eq!(parts.cpu.expect("a speed").span, expected);
-	assert_eq!((parts.memory, parts.network, parts.gemm), (None, None, None));
+	assert_eq!((parts.memory, parts.network), (None, None));
+	assert_eq!((parts.gemm, parts.storage), (None, None));
 }
 
 #[test]
@@ -160,23 +200,58 @@ fn part_should_be_missing_from_the_first_end_on() {
 		cpu: Some(cpu(5, speed)),
 		memory: Some(memory(8, 300, size)),
 		network: Some(network(1, 2, 3, way)),
-		gemm: None,
+		..Performance::default()
 	};
+	let nothing = Asked::default();
 	for own in [part(100, 110, 110), part(110, 100, 110), part(110, 110, 100)] {
-		assert_eq!(beside(own, &[], false).missing_from(false), 161);
+		assert_eq!(beside(own, &[], false).missing_from(nothing), 161);
 		let lacking = Performance { network: None, ..own };
-		assert_eq!(beside(lacking, &[], false).missing_from(false), 0);
+		assert_eq!(beside(lacking, &[], false).missing_from(nothing), 0);
 	}
-	for own in [fast(5), large(8, 300), multiplying(20, 8), Performance::default()] {
-		assert_eq!(beside(own, &[], false).missing_from(false), 0);
-		assert_eq!(beside(own, &[], false).missing_from(true), 0);
+	let everything = Asked { gemm: true, storage: true, ..Asked::default() };
+	for own in
+		[fast(5), large(8, 300), multiplying(20, 8), storing(500, 800), Performance::default()]
+	{
+		assert_eq!(beside(own, &[], false).missing_from(nothing), 0);
+		assert_eq!(beside(own, &[], false).missing_from(everything), 0);
 	}
-	// Products count where an accelerator is offered alone.
-	let with = |gemm| beside(Performance { gemm, ..part(110, 110, 110) }, &[], false);
-	assert_eq!((with(None).missing_from(false), with(None).missing_from(true)), (171, 0));
-	let first = with(Some(gemm(20, 8, 100)));
-	assert_eq!((first.missing_from(false), first.missing_from(true)), (171, 161));
-	assert_eq!(with(Some(gemm(20, 8, 120))).missing_from(true), 171);
+	// Products and storage count where they are offered alone.
+	let with =
+		|gemm, storage| beside(Performance { gemm, storage, ..part(110, 110, 110) }, &[], false);
+	let [products, stored] =
+		[(true, false), (false, true)].map(|(gemm, storage)| Asked { gemm, storage, ..nothing });
+	let without = with(None, None);
+	let found = [nothing, products, stored, everything].map(|asked| without.missing_from(asked));
+	assert_eq!(found, [171, 0, 0, 0]);
+	let first = with(Some(gemm(20, 8, 100)), Some(storage(500, 800, 99)));
+	let found = [nothing, products, stored, everything].map(|asked| first.missing_from(asked));
+	assert_eq!(found, [171, 161, 160, 160]);
+	let last = with(Some(gemm(20, 8, 120)), Some(storage(500, 800, 120)));
+	assert_eq!(last.missing_from(everything), 171);
+}
+
+#[test]
+fn rounds_should_be_about_the_first_part_that_is_missing() {
+	let own = Performance {
+		memory: Some(memory(8, 300, 105)),
+		network: Some(network(1, 2, 3, 120)),
+		storage: Some(storage(500, 800, 100)),
+		..fast(5)
+	};
+	let parts = beside(own, &[], false);
+	let stored = Asked { storage: true, ..Asked::default() };
+	let lacking = [160, 161, 165, 166].map(|moment| parts.lacking_at(Asked::default(), moment));
+	assert_eq!(lacking, [None, Some(WorkKind::Cpu), Some(WorkKind::Cpu), Some(WorkKind::Cpu)]);
+	let own = Performance { cpu: Some(cpu(5, 120)), ..own };
+	let parts = beside(own, &[], false);
+	let lacking = [160, 161, 165, 166].map(|moment| parts.lacking_at(stored, moment));
+	let [storage, memory] = [WorkKind::Storage, WorkKind::Memory].map(Some);
+	assert_eq!(lacking, [None, storage, storage, memory]);
+	let leased = Asked { is_leased: true, ..stored };
+	let lacking = [160, 161, 170, 171].map(|moment| parts.lacking_at(leased, moment));
+	assert_eq!(lacking, [None, storage, storage, storage]);
+	let products = Asked { gemm: true, ..stored };
+	assert_eq!(parts.lacking_at(products, 0), Some(WorkKind::Gemm));
 }
 
 #[test]
@@ -185,12 +260,14 @@ fn parts_should_be_told_to_people_and_programs() {
 		memory: large(8, 300).memory,
 		network: near(7, 1_000, 50).network,
 		gemm: multiplying(20, 8).gemm,
+		storage: storing(500, 800).storage,
 		..fast(5)
 	};
 	let other = Performance {
 		memory: large(9, 400).memory,
 		network: near(8, 900, 51).network,
 		gemm: multiplying(30, 7).gemm,
+		storage: storing(400, 700).storage,
 		..fast(4)
 	};
 	let parts = beside(own, &[other], false);
@@ -211,6 +288,11 @@ fn parts_should_be_told_to_people_and_programs() {
 		(
 			"accelerator compared",
 			"faster than 0 %, more memory than 100 % of 1 other measured device",
+		),
+		("storage counts until", "in 10 ms"),
+		(
+			"storage compared",
+			"more storage than 100 %, faster reads than 0 % of 1 other measured device",
 		),
 	];
 	assert_eq!(parts.rows(150), rows.map(|(row, cell)| (row, cell.to_owned())));
@@ -235,13 +317,18 @@ fn parts_should_be_told_to_people_and_programs() {
 			"expires_at": 160,
 			"comparison": { "speed": compared(0), "size": compared(1) },
 		},
+		"storage": {
+			"age_millis": 50,
+			"expires_at": 160,
+			"comparison": { "size": compared(1), "reads": compared(0) },
+		},
 	});
 	assert_eq!(serde_json::to_value(parts).unwrap(), expected);
 	let nothing = beside(Performance::default(), &[other], false);
 	assert!(nothing.rows(150).iter().all(|(_, cell)| cell == "-"));
 	assert_eq!(
 		serde_json::to_value(nothing).unwrap(),
-		json!({ "cpu": null, "memory": null, "network": null, "gemm": null })
+		json!({ "cpu": null, "memory": null, "network": null, "gemm": null, "storage": null })
 	);
 }
 
@@ -251,9 +338,10 @@ fn figures_should_name_their_units() {
 		memory: large(1_000, 300).memory,
 		network: near(9_050, 12_345, 250_000).network,
 		gemm: multiplying(12_345_678_901_234, 22_112).gemm,
+		storage: storing(500, 812).storage,
 		..fast(5)
 	};
-	let [speed, memory, network, gemm] = figures(&own, 150);
+	let [speed, memory, network, gemm, storage] = figures(&own, 150);
 	let expected = "5 steps/s on each of 4 lanes, measured 50 ms ago";
 	assert_eq!(speed, ("speed", expected.to_owned()));
 	let expected =
@@ -265,7 +353,9 @@ fn figures_should_name_their_units() {
 	let expected = "12.3 tera-operations/s with a side of 4096 rows, 22112 MiB shown of 24576 MiB \
 	                offered, measured 50 ms ago";
 	assert_eq!(gemm, ("accelerator shown", expected.to_owned()));
-	let rows = ["speed", "memory shown", "network", "accelerator shown"];
+	let expected = "500 sectors, 512000 MiB, blocks read within 812 ms, measured 50 ms ago";
+	assert_eq!(storage, ("storage shown", expected.to_owned()));
+	let rows = ["speed", "memory shown", "network", "accelerator shown", "storage shown"];
 	let expected = rows.map(|row| (row, "-".to_owned()));
 	assert_eq!(figures(&Performance::default(), 150), expected);
 }
