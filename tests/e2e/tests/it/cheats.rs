@@ -28,6 +28,7 @@ use codec::Encode;
 use std::{
 	collections::HashMap,
 	ops::ControlFlow,
+	path::Path,
 	time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::mpsc;
@@ -71,20 +72,26 @@ async fn scenario(network: &mut Network) -> Result<()> {
 			parameters.min_share = Static(Ppm::ONE);
 			parameters.max_share = Static(Ppm::ONE);
 			// Draws leave no time for requests.
-			parameters.memory_part = Static(Ppm(300_000));
-			parameters.network_part = Static(Ppm(300_000));
+			parameters.memory_part = Static(Ppm(200_000));
+			parameters.network_part = Static(Ppm(200_000));
 			parameters.gemm_part = Static(Ppm(200_000));
+			parameters.storage_part = Static(Ppm(200_000));
 		})
 		.await?;
 
 	let options =
 		AgentOptions { name: "garage", provider: accounts::PROVIDER, tariff: "0.19", lanes: 1 };
-	let number = network.start_agent(&options)?;
+	let sectors = network.folder().join("sectors");
+	let number = network.register(&options, &format!("[storage]\ndirectory = {sectors:?}\n"))?;
+	seals_sectors(network, number, &sectors)?;
+	network.resume_agent(options.name, options.provider)?;
 	network.wait_until_matchable(number, MATCHABLE)?;
 	let device = DeviceId(u32::try_from(number)?);
 	offers_an_accelerator(network, number)?;
+	offers_storage(network, number)?;
 	has_ways_to_all(network, number)?;
 	has_multiplied(network, number)?;
+	has_read(network, number)?;
 	all_paid(&witness).await?;
 	// From now on only lanes are asked for.
 	witness
@@ -92,6 +99,7 @@ async fn scenario(network: &mut Network) -> Result<()> {
 			parameters.memory_part = Static(Ppm(0));
 			parameters.network_part = Static(Ppm(0));
 			parameters.gemm_part = Static(Ppm(0));
+			parameters.storage_part = Static(Ppm(0));
 		})
 		.await?;
 	let claimed = network.cli().run(accounts::VERIFIER, &["verifier", "claim"])?;
@@ -107,7 +115,7 @@ async fn scenario(network: &mut Network) -> Result<()> {
 		PATIENCE,
 		|shown| (shown["status"] == "jailed").then(|| shown.clone()),
 	)?;
-	for part in ["cpu", "memory", "network", "gemm"] {
+	for part in ["cpu", "memory", "network", "gemm", "storage"] {
 		ensure!(shown["performance"][part].is_null(), "it kept its score: {shown}");
 	}
 	let fault = query::challenge_parameters(&witness.best().await?).await?.fault_slash.0;
@@ -174,6 +182,43 @@ fn has_multiplied(network: &Network, device: u64) -> Result<()> {
 	ensure!(gemm["shown_mib"] == 1, "{shown}");
 	// Any machine multiplies a million bytes a second.
 	ensure!(gemm["operations_per_second"].as_u64() > Some(2_000_000), "{shown}");
+	Ok(())
+}
+
+/// Seals two sectors of 4 MiB, the second one later.
+fn seals_sectors(network: &Network, device: u64, directory: &Path) -> Result<()> {
+	let (id, directory) = (device.to_string(), directory.display().to_string());
+	let seal = |sectors| {
+		["storage", "seal", "--device", &id, "--directory", &directory, "--sectors", sectors]
+	};
+	network.cli().run("", &seal("1"))?;
+	network.cli().run("", &seal("2"))?;
+	let sealed = network.cli().run("", &["storage", "status", "--directory", &directory])?;
+	ensure!(sealed["sectors"] == 2 && sealed["device"] == device, "{sealed}");
+	Ok(())
+}
+
+/// Offers both.
+fn offers_storage(network: &Network, device: u64) -> Result<()> {
+	let id = device.to_string();
+	let offer = |sectors| ["device", "storage", "offer", id.as_str(), "--sectors", sectors];
+	network.cli().run(accounts::PROVIDER, &offer("2"))?;
+	let again = network.cli().run(accounts::PROVIDER, &offer("1"));
+	let refused = again.err().context("a second offer was taken")?.to_string();
+	let reasons = ["may make another offer in", "measures the storage"];
+	ensure!(reasons.iter().any(|reason| refused.contains(reason)), "{refused}");
+	Ok(())
+}
+
+/// Waits until the verifiers have seen blocks of what was sealed.
+fn has_read(network: &Network, device: u64) -> Result<()> {
+	let id = device.to_string();
+	let shown = network.cli().until("storage", &["device", "show", &id], PATIENCE, |shown| {
+		(!shown["performance"]["storage"].is_null()).then(|| shown.clone())
+	})?;
+	let storage = &shown["performance"]["storage"];
+	ensure!(storage["offer"]["sectors"] == 2 && storage["offer"]["blocks"] == 4_096, "{shown}");
+	ensure!((1..=5_000).contains(&storage["read_millis"].as_u64().unwrap_or_default()), "{shown}");
 	Ok(())
 }
 

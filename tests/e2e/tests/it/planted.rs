@@ -194,6 +194,7 @@ async fn pass(handle: &Handle, peers: &Peers, task: ChallengeTask) -> Option<Ver
 	let measured = match task.work {
 		Work::Cpu(_) => Measured::Cpu { elapsed_millis: elapsed },
 		Work::Gemm(_) => Measured::Gemm { elapsed_millis: elapsed },
+		Work::Storage(_) => Measured::Storage { answer_millis: elapsed, read_millis: 9 },
 		Work::Memory(_) => Measured::Memory { fill_millis: elapsed, read_nanos: 500 },
 		Work::Network(_) => Measured::Network {
 			answer_millis: elapsed,
