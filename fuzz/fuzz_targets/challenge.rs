@@ -97,7 +97,10 @@ fn judge_changed(input: &mut Input<'_>) {
 	let at = usize::from(u16::from_le_bytes(input.array())) % bytes.len();
 	bytes[at] ^= 1 << (input.u8() % 8);
 	if let Ok(changed) = SegmentOpening::decode(&mut bytes.as_slice()) {
-		assert!(check_opening(task, transcript.root(), &changed).is_err());
+		let is_inside = changed.lane < CPU.lanes && changed.segment < CPU.segments;
+		let reason =
+			if is_inside { ChallengeFailure::BadOpening } else { ChallengeFailure::Malformed };
+		assert_eq!(check_opening(task, transcript.root(), &changed), Err(reason));
 	}
 }
 
@@ -149,11 +152,14 @@ fn judge_proof(input: &mut Input<'_>) {
 	match proof {
 		FraudProof::Segment { signed, opening } => {
 			let root = root(&signed);
-			let is_wrong =
-				check_opening(task, root, &opening) == Err(ChallengeFailure::WrongResult);
-			assert!(!(is_honest && is_wrong), "an honest device did it");
+			let expected = match check_opening(task, root, &opening) {
+				Ok(()) => Err(FraudError::RightResult),
+				Err(ChallengeFailure::WrongResult) => Ok(()),
+				Err(_) => Err(FraudError::BadOpening),
+			};
+			assert!(!is_honest || expected.is_err(), "an honest device did it");
 			let outcome = check_proof(&FraudProof::Segment { signed: sign(root), opening });
-			assert_eq!(outcome.is_ok(), is_wrong);
+			assert_eq!(outcome, expected);
 		},
 		FraudProof::Equivocation { first, second } => {
 			let (one, other) = (root(&first), root(&second));
@@ -161,14 +167,9 @@ fn judge_proof(input: &mut Input<'_>) {
 			let expected = if one == other { Err(FraudError::SameRoot) } else { Ok(()) };
 			assert_eq!(check_proof(&proof), expected);
 		},
-		// The task is one of lanes; `openings` has one of memory.
-		FraudProof::Block { signed, opening } => {
-			let proof = FraudProof::Block { signed: sign(root(&signed)), opening };
-			assert_eq!(check_proof(&proof), Err(FraudError::BadOpening));
-		},
-		FraudProof::Entry { signed, opening } => {
-			let proof = FraudProof::Entry { signed: sign(root(&signed)), opening };
-			assert_eq!(check_proof(&proof), Err(FraudError::BadOpening));
+		// The task is one of lanes; `openings` has those of memory and storage.
+		FraudProof::Block { .. } | FraudProof::Entry { .. } | FraudProof::Sealed { .. } => {
+			device::judge_other(task, &sign(transcript.root()), proof);
 		},
 	}
 }
@@ -178,7 +179,8 @@ fn judge_proof(input: &mut Input<'_>) {
 fn judge_forged(input: &mut Input<'_>) {
 	let (lane, segment) = (u16::from(input.u8() % 2), u32::from(input.u8() % 5));
 	let opening = FORGED.open(lane, segment).expect("it is of the task");
-	let proof = FraudProof::Segment { signed: sign(FORGED.root()), opening };
+	let signed = sign(FORGED.root());
+	let proof = FraudProof::Segment { signed: signed.clone(), opening };
 	let is_wrong = lane == 1 && segment >= MADE_UP;
 	let expected = if is_wrong { Ok(()) } else { Err(FraudError::RightResult) };
 	assert_eq!(check_proof(&proof), expected);
@@ -186,7 +188,8 @@ fn judge_forged(input: &mut Input<'_>) {
 	let at = usize::from(u16::from_le_bytes(input.array())) % bytes.len();
 	bytes[at] ^= 1 << (input.u8() % 8);
 	if let Ok(changed) = FraudProof::decode_all_with_depth_limit(MAX_DEPTH, &mut bytes.as_slice()) {
-		assert!(check_proof(&changed).is_err());
+		let expected = device::changed_error(&TRANSCRIPT.0, &signed, changed.clone());
+		assert_eq!(check_proof(&changed), Err(expected));
 	}
 }
 

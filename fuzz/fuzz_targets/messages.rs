@@ -12,17 +12,20 @@ use armature_primitives::{
 };
 use armature_verifier::challenge::{
 	check_work,
+	fill::MAX_COMPRESSIONS,
 	fraud::FraudProof,
 	gemm::{MAX_SIDE, MAX_STEPS},
 	memory::{MAX_READS, MAX_SEGMENTS as MAX_WALKED, MAX_WALK_LANES},
 	network::{MAX_ECHOES, MAX_LEAD_MILLIS, MAX_TRANSFER_KIB, MAX_TRANSFER_MILLIS},
+	storage::MAX_SECTORS,
 	MAX_CHECKPOINTS, MAX_STEPS_PER_SEGMENT,
 };
 use armature_wire::{
 	testing::{blob_requests, blob_responses, control_requests, control_responses},
 	BlobRequest, BlobResponse, ControlRequest, ControlResponse, Message, PutAuth, ServiceKind,
 	StatusReport, MAX_BLOCKS, MAX_CHUNK_LEN, MAX_DATA_LEN, MAX_DEPTH, MAX_ENTRIES,
-	MAX_OPENINGS_LEN, MAX_PEER_ID_LEN, MAX_SEGMENTS, MAX_VERSION_LEN, MAX_WALK_SEGMENTS,
+	MAX_OPENINGS_LEN, MAX_PEER_ID_LEN, MAX_SEGMENTS, MAX_STORED, MAX_VERSION_LEN,
+	MAX_WALK_SEGMENTS,
 };
 use codec::{Decode, DecodeAll, DecodeLimit, Encode, MaxEncodedLen};
 use libfuzzer_sys::fuzz_target;
@@ -52,6 +55,8 @@ impl Bounded for ControlRequest {
 			ControlRequest::OpenBlocks { positions, .. } => positions.len() <= MAX_BLOCKS,
 			ControlRequest::OpenWalk { segments, .. } => segments.len() <= MAX_WALK_SEGMENTS,
 			ControlRequest::OpenEntries { entries, .. } => entries.len() <= MAX_ENTRIES,
+			ControlRequest::ReadStored { blocks, .. } => blocks.len() <= MAX_STORED,
+			ControlRequest::OpenSealed { blocks, .. } => blocks.len() <= MAX_BLOCKS,
 			ControlRequest::Fetch { len, .. } => (1..=MAX_DATA_LEN).contains(&(*len as usize)),
 			ControlRequest::Deliver { data, .. } => (1..=MAX_DATA_LEN).contains(&data.len()),
 			// The others have no lists: their types bound them.
@@ -138,7 +143,7 @@ fn judge_sized(input: &mut Input<'_>) {
 	let (kind, len) = (input.u8(), u32::from_le_bytes(input.array()));
 	let up_to = |most: usize| len as usize % (2 * most);
 	let (task, key) = (H256([1; 32]), H256([2; 32]));
-	match kind % 13 {
+	match kind % 15 {
 		0 => {
 			let peer = vec![3; up_to(MAX_PEER_ID_LEN)];
 			let signature = Signature::from([4; 64]);
@@ -202,6 +207,14 @@ fn judge_sized(input: &mut Input<'_>) {
 			let entries = vec![(3, 4, 5); up_to(MAX_ENTRIES)];
 			judge::<ControlRequest>(&ControlRequest::OpenEntries { task, entries }.encode());
 		},
+		12 => {
+			let blocks = vec![(3, 4); up_to(MAX_STORED)];
+			judge::<ControlRequest>(&ControlRequest::ReadStored { task, blocks }.encode());
+		},
+		13 => {
+			let blocks = vec![(3, 4); up_to(MAX_BLOCKS)];
+			judge::<ControlRequest>(&ControlRequest::OpenSealed { task, blocks }.encode());
+		},
 		_ => {
 			let bytes = vec![3; up_to(MAX_CHUNK_LEN as usize)];
 			judge::<BlobResponse>(&BlobResponse::Chunk { bytes }.encode());
@@ -254,6 +267,13 @@ fn judge_work(work: &Work) {
 		},
 		Work::Gemm(gemm) => {
 			(1..=MAX_SIDE).contains(&gemm.side) && (1..=MAX_STEPS).contains(&gemm.states)
+		},
+		Work::Storage(storage) => {
+			(1..=MAX_SECTORS).contains(&storage.sectors)
+				&& storage.blocks >= 2
+				&& (1..=MAX_COMPRESSIONS).contains(&storage.compressions)
+				&& storage.commit_millis >= 1
+				&& storage.read_millis >= 1
 		},
 	};
 	assert_eq!(check_work(work).is_ok(), is_bounded);

@@ -1,6 +1,9 @@
 //! Openings of matrix products, filled memory, walks and sealed storage: decoding, and small honest
-//! ones with one thing changed. Proofs that memory was filled wrongly.
+//! ones with one thing changed. Proofs that memory or storage was filled wrongly.
 #![no_main]
+
+#[path = "openings/sealed.rs"]
+mod sealed;
 
 use armature_fuzz::{device, Input};
 use armature_primitives::{
@@ -17,7 +20,6 @@ use armature_verifier::{
 			check_walk, line_of, memory_key, walk_leaf, walk_segment, walk_start, Walk,
 			WalkOpening, WalkSize, WalkState,
 		},
-		storage::{check_stored, SealedStorage, StoredBlock},
 	},
 	merkle::{leaf_hash, left_siblings, Frontier, Tree},
 };
@@ -27,7 +29,7 @@ use libfuzzer_sys::fuzz_target;
 use std::{cell::RefCell, convert::Infallible, sync::LazyLock};
 
 const KEY: H256 = H256([5; 32]);
-const FILL: FillSize = FillSize { lanes: 2, blocks: 9 };
+const FILL: FillSize = FillSize { lanes: 2, blocks: 9, compressions: 1 };
 const WALK: WalkSize = WalkSize { segments: 3, reads: 2 };
 const TASK: ChallengeTask = ChallengeTask {
 	round: RoundId(7),
@@ -54,7 +56,7 @@ const MADE_UP: u32 = 12;
 /// What stands there.
 const NO_BLOCK: [u8; BLOCK_LEN] = [7; BLOCK_LEN];
 
-/// Filled memory, a walk over it, and the same as a sealed sector beside another root.
+/// Filled memory, and a walk over it.
 struct Memory {
 	blocks: Vec<Block>,
 	tree: Tree,
@@ -62,25 +64,14 @@ struct Memory {
 	lanes: Vec<(Vec<WalkState>, Tree)>,
 	lanes_tree: Tree,
 	walk: Walk,
-	sectors: Tree,
-	storage: SealedStorage,
 }
 
 impl Memory {
 	/// Filled as [`TASK`] says, but for the block at the position `made_up`.
 	fn new(made_up: Option<u32>) -> Self {
 		let key = memory_key(&TASK.seed, TASK.device, &FILL);
-		let mut blocks = Vec::new();
-		for lane in 0..FILL.lanes {
-			let filled = RefCell::new(Vec::<Block>::new());
-			let get = |at| Ok::<_, Infallible>(filled.borrow()[at as usize].clone());
-			let put = |_, block: &Block| {
-				filled.borrow_mut().push(block.clone());
-				Ok(())
-			};
-			let Ok(()) = fill_lane(&key, &FILL, lane, get, put);
-			blocks.extend(filled.into_inner());
-		}
+		let mut blocks: Vec<_> =
+			(0..FILL.lanes).flat_map(|lane| filled_lane(&key, &FILL, lane)).collect();
 		if let Some(position) = made_up {
 			blocks[position as usize] = Block::from_bytes(&NO_BLOCK);
 		}
@@ -106,9 +97,7 @@ impl Memory {
 		let lanes_tree = Tree::new(roots).expect("not empty");
 		let (memory, ends) = (tree.root(), lanes_tree.root());
 		let walk = Walk::of_task(&TASK, KEY, memory, ends).expect("a task of memory");
-		let sectors = Tree::new([KEY.0, memory.0]).expect("not empty");
-		let storage = SealedStorage { sectors: 2, blocks: count, root: sectors.root() };
-		Self { blocks, tree, lanes, lanes_tree, walk, sectors, storage }
+		Self { blocks, tree, lanes, lanes_tree, walk }
 	}
 
 	fn opened(&self, position: u32) -> Option<OpenedBlock> {
@@ -141,19 +130,17 @@ impl Memory {
 			blocks: blocks.try_into().expect("in bounds"),
 		}
 	}
+}
 
-	fn stored(&self, at: u32) -> StoredBlock {
-		let OpenedBlock { bytes, path } = self.opened(at).expect("inside");
-		let sector_path = self.sectors.prove(1).expect("inside").into_inner();
-		StoredBlock {
-			sector: 1,
-			at,
-			bytes,
-			path,
-			sector_root: self.tree.root(),
-			sector_path: sector_path.try_into().expect("in bounds"),
-		}
-	}
+fn filled_lane(key: &H256, size: &FillSize, lane: u16) -> Vec<Block> {
+	let filled = RefCell::new(Vec::<Block>::new());
+	let get = |at| Ok::<_, Infallible>(filled.borrow()[at as usize].clone());
+	let put = |_, block: &Block| {
+		filled.borrow_mut().push(block.clone());
+		Ok(())
+	};
+	let Ok(()) = fill_lane(key, size, lane, get, put);
+	filled.into_inner()
 }
 
 static MEMORY: LazyLock<Memory> = LazyLock::new(|| Memory::new(None));
@@ -214,17 +201,21 @@ fn check_block(signed: &SignedCommit, opening: &FillOpening) -> Result<(), Fraud
 	device::check_proof(&TASK, &FraudProof::Block { signed, opening })
 }
 
-/// Bytes as a proof of fraud. Nobody but the device could have signed it as it is; under its
-/// signature of honestly filled memory no block is a fraud, and under that of another root only a
-/// wrong one. What is no fraud ends in the error that says why.
-fn judge_proof(input: &mut Input<'_>) {
+/// Bytes as a proof of fraud, which has one encoding. Nobody but the device could have signed it as it
+/// is.
+fn proof_of(input: &mut Input<'_>, task: &ChallengeTask) -> Option<FraudProof> {
 	let bytes = input.take(usize::MAX);
-	let Ok(proof) = FraudProof::decode_all_with_depth_limit(MAX_DEPTH, &mut &*bytes) else {
-		return;
-	};
+	let proof = FraudProof::decode_all_with_depth_limit(MAX_DEPTH, &mut &*bytes).ok()?;
 	assert_eq!(bytes, proof.encode(), "two encodings of one proof");
-	let forged = device::forged_error(&TASK, &proof);
-	assert_eq!(device::check_proof(&TASK, &proof), Err(forged), "{proof:?}");
+	let forged = device::forged_error(task, &proof);
+	assert_eq!(device::check_proof(task, &proof), Err(forged), "{proof:?}");
+	Some(proof)
+}
+
+/// Bytes as a proof: under the device's signature of honestly filled memory no block is a fraud, and
+/// under that of another root only a wrong one. What is no fraud ends in the error that says why.
+fn judge_proof(input: &mut Input<'_>) {
+	let Some(proof) = proof_of(input, &TASK) else { return };
 	let [honest, _] = &*SIGNED;
 	match proof {
 		FraudProof::Block { signed, opening } => {
@@ -239,18 +230,9 @@ fn judge_proof(input: &mut Input<'_>) {
 			};
 			assert_eq!(check_block(&device::sign(&TASK, root), &opening), expected);
 		},
-		// The task is one of memory, whatever the root.
-		FraudProof::Segment { signed, opening } => {
-			for signed in [honest.clone(), device::sign(&TASK, signed.commit.root)] {
-				let proof = FraudProof::Segment { signed, opening: opening.clone() };
-				assert_eq!(device::check_proof(&TASK, &proof), Err(FraudError::BadOpening));
-			}
-		},
-		FraudProof::Entry { signed, opening } => {
-			for signed in [honest.clone(), device::sign(&TASK, signed.commit.root)] {
-				let proof = FraudProof::Entry { signed, opening: opening.clone() };
-				assert_eq!(device::check_proof(&TASK, &proof), Err(FraudError::BadOpening));
-			}
+		// The task is one of memory.
+		FraudProof::Segment { .. } | FraudProof::Entry { .. } | FraudProof::Sealed { .. } => {
+			device::judge_other(&TASK, honest, proof);
 		},
 		// Two roots are two roots, whatever the work.
 		FraudProof::Equivocation { first, second } => {
@@ -275,19 +257,22 @@ fn judge_forged(input: &mut Input<'_>, position: u32) {
 	assert_eq!(check_block(forged, &opening), expected);
 	assert_eq!(check_block(honest, &opening), Err(FraudError::BadOpening));
 	let proof = FraudProof::Block { signed: forged.clone(), opening: Box::new(opening) };
+	judge_changed(input, &TASK, forged, &proof);
+}
+
+/// A proof under what the device has `signed`, with one bit changed.
+fn judge_changed(
+	input: &mut Input<'_>,
+	task: &ChallengeTask,
+	signed: &SignedCommit,
+	proof: &FraudProof,
+) {
 	let mut bytes = proof.encode();
 	let at = u32::from_le_bytes(input.array()) as usize % bytes.len();
 	bytes[at] ^= 1 << (input.u8() % 8);
 	if let Ok(changed) = FraudProof::decode_all_with_depth_limit(MAX_DEPTH, &mut bytes.as_slice()) {
-		let is_signed = match &changed {
-			FraudProof::Block { signed, .. }
-			| FraudProof::Segment { signed, .. }
-			| FraudProof::Entry { signed, .. } => signed == forged,
-			FraudProof::Equivocation { .. } => false,
-		};
-		let expected =
-			if is_signed { FraudError::BadOpening } else { device::forged_error(&TASK, &changed) };
-		assert_eq!(device::check_proof(&TASK, &changed), Err(expected));
+		let expected = device::changed_error(task, signed, changed.clone());
+		assert_eq!(device::check_proof(task, &changed), Err(expected));
 	}
 }
 
@@ -295,7 +280,7 @@ fuzz_target!(|bytes: &[u8]| {
 	let mut input = Input::new(bytes);
 	let (memory, (rounds, entries)) = (&*MEMORY, &*PRODUCT);
 	let (kind, at) = (input.u8(), u32::from(input.u8()));
-	match kind % 5 {
+	match kind % 7 {
 		0 => {
 			let honest = entries[at as usize % entries.len()].clone();
 			// Rows of an entry say nothing of the other entries of their row: bytes that pass are right.
@@ -319,13 +304,9 @@ fuzz_target!(|bytes: &[u8]| {
 				check_walk(&memory.walk, opening)
 			});
 		},
-		3 => {
-			let at = at % memory.blocks.len() as u32;
-			let is_honest = |opening: &StoredBlock| *opening == memory.stored(at);
-			judge(&mut input, memory.stored(at), is_honest, |opening| {
-				check_stored(&memory.storage, (1, at), opening)
-			});
-		},
+		3 => sealed::judge_read(&mut input, at),
+		4 => sealed::judge_sealed(&mut input, at),
+		5 => sealed::judge_proofs(&mut input, at),
 		_ => {
 			let at = at % memory.blocks.len() as u32;
 			let [honest, _] = &*SIGNED;

@@ -47,7 +47,8 @@ pub fn forged_error(task: &ChallengeTask, proof: &FraudProof) -> FraudError {
 	let signed = match proof {
 		FraudProof::Segment { signed, .. }
 		| FraudProof::Block { signed, .. }
-		| FraudProof::Entry { signed, .. } => signed,
+		| FraudProof::Entry { signed, .. }
+		| FraudProof::Sealed { signed, .. } => signed,
 		FraudProof::Equivocation { first, second } => {
 			if first.commit.root == second.commit.root {
 				return FraudError::SameRoot;
@@ -59,6 +60,46 @@ pub fn forged_error(task: &ChallengeTask, proof: &FraudProof) -> FraudError {
 		FraudError::BadSignature
 	} else {
 		FraudError::OtherTask
+	}
+}
+
+/// The commitment under which a proof opens something; `None` where it opens nothing.
+pub fn commit_of(proof: &mut FraudProof) -> Option<&mut SignedCommit> {
+	match proof {
+		FraudProof::Segment { signed, .. }
+		| FraudProof::Block { signed, .. }
+		| FraudProof::Entry { signed, .. }
+		| FraudProof::Sealed { signed, .. } => Some(signed),
+		FraudProof::Equivocation { .. } => None,
+	}
+}
+
+/// What becomes of a proof in the round of `task` that was one under what the device has `signed` there,
+/// and was changed since.
+pub fn changed_error(
+	task: &ChallengeTask,
+	signed: &SignedCommit,
+	mut proof: FraudProof,
+) -> FraudError {
+	match commit_of(&mut proof) {
+		Some(said) if said == signed => FraudError::BadOpening,
+		_ => forged_error(task, &proof),
+	}
+}
+
+/// Looks at a proof about another kind of work than that of `task`: whatever root the device signed in
+/// that round, nothing is opened under it.
+///
+/// # Panics
+///
+/// When it proves something.
+pub fn judge_other(task: &ChallengeTask, honest: &SignedCommit, mut proof: FraudProof) {
+	let Some(said) = commit_of(&mut proof).cloned() else { return };
+	for signed in [honest.clone(), sign(task, said.commit.root)] {
+		if let Some(place) = commit_of(&mut proof) {
+			*place = signed;
+		}
+		assert_eq!(check_proof(task, &proof), Err(FraudError::BadOpening));
 	}
 }
 

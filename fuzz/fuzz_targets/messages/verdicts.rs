@@ -66,6 +66,7 @@ fn times(said: &Measured) -> [u32; 2] {
 		Measured::Network { answer_millis, round_trip_micros, .. } => {
 			[answer_millis, round_trip_micros]
 		},
+		Measured::Storage { answer_millis, read_millis } => [answer_millis, read_millis],
 	}
 }
 
@@ -73,13 +74,16 @@ fn times(said: &Measured) -> [u32; 2] {
 fn rates(said: &Measured) -> [u32; 2] {
 	match *said {
 		Measured::Network { up_kbps, down_kbps, .. } => [up_kbps, down_kbps],
-		Measured::Cpu { .. } | Measured::Memory { .. } | Measured::Gemm { .. } => [0, 0],
+		Measured::Cpu { .. }
+		| Measured::Memory { .. }
+		| Measured::Gemm { .. }
+		| Measured::Storage { .. } => [0, 0],
 	}
 }
 
 /// Whether a measurement is too far from the medians, said here in numbers that cannot overflow:
-/// times by a quarter and half a second, reads by a half and a microsecond, rates eight times and a
-/// megabit per second more either way.
+/// times by a quarter and half a second, reads by a half and a microsecond, or two seconds of storage,
+/// rates eight times and a megabit per second more either way.
 fn is_outlier(said: &Measured, median: &Measured) -> bool {
 	let is_apart = |said: u32, median: u32, part: u64, slack: u64| {
 		u64::from(said.abs_diff(median)) > u64::from(median).div_ceil(part) + slack
@@ -91,6 +95,7 @@ fn is_outlier(said: &Measured, median: &Measured) -> bool {
 		Measured::Memory { .. } => {
 			is_apart(said_at, at, 4, 500) || is_apart(said_read, read, 2, 1_000)
 		},
+		Measured::Storage { .. } => is_apart(said_read, read, 2, 2_000),
 		Measured::Network { .. } => rates(said)
 			.into_iter()
 			.zip(rates(median))
