@@ -333,7 +333,7 @@ impl Default for Parameters {
 	/// beside 1.5 kW. One start in eight is about
 	/// accelerators, where there are any: with rows of 4,096 bytes and 24 GB these make 177 tera-operations,
 	/// and one opening is 15 kB. Verifiers look for rounds every half second. Three in sixteen are about
-	/// storage, where there is any, since they take little of a device: a sector of a GiB takes two minutes to
+	/// storage, where there is any, since they take little of a device: a sector of a GiB takes two to three minutes to
 	/// fill, and 24 blocks for each of five verifiers take a spinning disk two or three seconds.
 	fn default() -> Self {
 		Self {

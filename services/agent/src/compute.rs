@@ -2,6 +2,7 @@
 //! [`armature_verifier::challenge`].
 
 mod accelerator;
+mod available;
 mod gemm;
 mod lanes;
 mod memory;
@@ -10,6 +11,7 @@ mod storage;
 pub use accelerator::{
 	needed_host_bytes, Accelerator, AcceleratorBackend, AcceleratorConfig, AcceleratorError,
 };
+pub use available::{available_bytes, MEMINFO};
 pub use gemm::CpuGemm;
 pub use lanes::{run_lanes, LaneFault};
 pub use memory::{needed_bytes, FilledMemory, MemoryFault, WalkedMemory};

@@ -1,9 +1,9 @@
 //! Memory filled with blocks that can be stored, but not computed when they are asked for.
 //!
 //! Block 0 of a lane is a key stream. Every later block is compressed from the one before it, from
-//! [`PARENTS`] earlier blocks, which the words of the one before it choose, and from the lane's key. Lanes are independent, one
-//! for each hardware thread that fills them. Where filling again has to take long, the result is compressed again and
-//! again; whoever checks a block does that once.
+//! [`PARENTS`] earlier blocks, which the words of the one before it choose, and from the lane's key. Lanes
+//! are independent, one for each hardware thread that fills them. Where filling again has to take long, the
+//! result is compressed again and again; whoever checks a block does that once.
 //!
 //! What leaving blocks out costs: a missing block takes its predecessor and six parents, and blocks
 //! cannot be kept in part ([`super::block`]), nor by a seed shorter than they are. Parents are near and far

@@ -1,12 +1,13 @@
 //! Storage: sealed sectors, of which blocks are asked for at moments that nobody foresees.
 //!
 //! A sector is filled in memory ([`super::fill`], one lane, keyed by device and number) and written
-//! out, once. In a round the device commits to all sectors ([`committed_root`]). Blocks are drawn after that, and are
-//! due within a deadline that is a small share of what filling takes, as is the time for the commitment: a
-//! lane is sequential, so that whoever keeps the beginning of a sector fills that share of it again in time,
-//! and no more ([`longest_deadline`]; what else can be left out is in [`super::fill`]). For that the deadline has to be above what disks and the way to a verifier take,
-//! and filling long: each block is compressed many times ([`DEFAULT_COMPRESSIONS`]). Of other blocks the
-//! device shows, without haste, that they were filled as they should be.
+//! out, once. In a round the device commits to all sectors ([`committed_root`]). Blocks are drawn after
+//! that, and are due within a deadline that is a small share of what filling takes, as is the time for the
+//! commitment: a lane is sequential, so that whoever keeps the beginning of a sector fills that share of it
+//! again in time, and no more ([`longest_deadline`]; what else can be left out is in [`super::fill`]). The
+//! deadline has to be above what disks and the way to a verifier take, so that filling has to take long:
+//! each block is compressed many times ([`DEFAULT_COMPRESSIONS`]). Of other blocks the device shows, without
+//! haste, that they were filled as they should be.
 
 use super::{
 	block::BLOCK_LEN,
@@ -200,8 +201,8 @@ fn sample(
 	Ok(draw(key, total, count).into_iter().filter_map(place).collect())
 }
 
-/// Checks that a block is one of those that were committed to. Whether it was filled as it should be is looked at by
-/// others ([`check_sealed`]).
+/// Checks that a block is one of those that were committed to. Whether it was filled as it should be is what
+/// [`check_sealed`] looks at, of others.
 ///
 /// # Errors
 ///

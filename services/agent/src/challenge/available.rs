@@ -1,10 +1,8 @@
-//! How much memory the machine can give.
+//! Whether the machine can give the memory that a round needs.
 
 use super::ChallengeFault;
+use crate::compute::available_bytes;
 use std::path::Path;
-
-/// Where Linux tells it.
-pub(super) const MEMINFO: &str = "/proc/meminfo";
 
 /// Checks that the machine has `needed` bytes to give, by the file at `meminfo`. A machine that does not
 /// tell is tried.
@@ -27,47 +25,11 @@ pub(super) fn check(meminfo: &Path, needed: u64) -> Result<(), ChallengeFault> {
 	}
 }
 
-fn available_bytes(meminfo: &Path) -> std::io::Result<u64> {
-	let text = std::fs::read_to_string(meminfo)?;
-	parse(&text).ok_or_else(|| std::io::Error::other("no MemAvailable in kB"))
-}
-
-/// The line `MemAvailable:  12345 kB`, in bytes.
-fn parse(text: &str) -> Option<u64> {
-	let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-	let kib: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
-	kib.checked_mul(1_024)
-}
-
 #[cfg(test)]
 mod tests {
 	use super::*;
 
-	const TEXT: &str = "MemTotal:       16384 kB\n\
-		MemFree:          100 kB\n\
-		MemAvailable:    8192 kB\n\
-		SwapTotal:          0 kB\n";
-
-	#[test]
-	fn what_linux_tells_should_be_read_in_bytes() {
-		assert_eq!(parse(TEXT), Some(8 << 20));
-		assert_eq!(parse("MemAvailable: 0 kB"), Some(0));
-	}
-
-	#[test]
-	fn what_is_no_such_line_should_tell_nothing() {
-		for text in [
-			"",
-			"MemTotal: 5 kB\nMemFree: 5 kB\n",
-			"MemAvailable:",
-			"MemAvailable: 5",
-			"MemAvailable: 5 MB",
-			"MemAvailable: -5 kB",
-			"MemAvailable: 18446744073709551615 kB",
-		] {
-			assert_eq!(parse(text), None, "{text}");
-		}
-	}
+	const TEXT: &str = "MemAvailable:    8192 kB\n";
 
 	#[test]
 	fn a_machine_should_be_refused_only_when_it_tells_that_it_has_too_little() {

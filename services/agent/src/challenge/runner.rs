@@ -18,6 +18,7 @@ use crate::{
 	clock,
 	compute::{
 		needed_bytes, run_lanes, Accelerator, AcceleratorBackend, AcceleratorConfig, FilledMemory,
+		MEMINFO,
 	},
 	config::StorageConfig,
 	key::DeviceKey,
@@ -86,7 +87,7 @@ impl Default for Settings {
 		Self {
 			accelerator: AcceleratorConfig::default(),
 			storage: StorageConfig::default(),
-			meminfo: available::MEMINFO.into(),
+			meminfo: MEMINFO.into(),
 			patience: Patience::default(),
 			watch: WATCH_INTERVAL,
 			no_memory: NO_MEMORY_PAUSE,

@@ -6,9 +6,6 @@ use anyhow::Result;
 use armature_verifier::challenge::storage::MAX_SECTORS;
 use std::num::NonZeroUsize;
 
-/// Where Linux tells how much memory it can give.
-const MEMINFO: &str = "/proc/meminfo";
-
 /// The sectors that fit a size, at least one.
 ///
 /// # Errors
@@ -47,18 +44,6 @@ pub(super) fn threads_for(
 	NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// The memory that this machine can give, in bytes; `None` where it does not tell.
-pub(super) fn available_memory() -> Option<u64> {
-	available_in(&std::fs::read_to_string(MEMINFO).ok()?)
-}
-
-/// The line `MemAvailable:  12345 kB`, in bytes.
-fn available_in(text: &str) -> Option<u64> {
-	let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-	let kib: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
-	kib.checked_mul(1_024)
-}
-
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -94,14 +79,5 @@ mod tests {
 		// One is tried with whatever there is.
 		assert_eq!(threads(16, Some(0), 500), 1);
 		assert_eq!(threads(0, None, 0), 1);
-	}
-
-	#[test]
-	fn available_memory_should_be_read_in_bytes() {
-		let text = "MemTotal:       16384 kB\nMemAvailable:    8192 kB\nSwapTotal:  0 kB\n";
-		assert_eq!(available_in(text), Some(8 << 20));
-		for text in ["", "MemFree: 5 kB", "MemAvailable:", "MemAvailable: 5 MB"] {
-			assert_eq!(available_in(text), None, "{text}");
-		}
 	}
 }

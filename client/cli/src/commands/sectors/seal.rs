@@ -2,7 +2,7 @@
 
 use super::{
 	absolute,
-	room::{available_memory, sectors_in, threads_for},
+	room::{sectors_in, threads_for},
 	Sealed,
 };
 use crate::{
@@ -13,7 +13,9 @@ use crate::{
 	output::Bar,
 };
 use anyhow::Result;
-use armature_agent::compute::{SealPlan, SealProgress, SealedSectors, StorageFault};
+use armature_agent::compute::{
+	available_bytes, SealPlan, SealProgress, SealedSectors, StorageFault, MEMINFO,
+};
 use armature_sdk::query;
 use serde::Serialize;
 use std::{
@@ -61,7 +63,9 @@ pub(super) async fn run(context: &Context, options: StorageSeal) -> Result<()> {
 	let threads = options.threads.map_or_else(
 		|| {
 			let cores = std::thread::available_parallelism().map_or(1, usize::from);
-			threads_for(cores, available_memory(), plan.blocks, plan.sectors)
+			// A machine that does not tell is tried.
+			let available = available_bytes(Path::new(MEMINFO)).ok();
+			threads_for(cores, available, plan.blocks, plan.sectors)
 		},
 		|threads| NonZeroUsize::new(threads.into()).unwrap_or(NonZeroUsize::MIN),
 	);

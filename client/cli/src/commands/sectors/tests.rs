@@ -89,9 +89,14 @@ fn what_was_begun_should_be_removed_and_what_is_foreign_left() {
 	let path = folder.path().join("letters");
 	std::fs::write(&path, "dear").expect("written");
 	let agreed = |_: &str| -> Result<bool> { panic!("nobody is asked") };
-	assert!(remove(folder.path(), agreed).is_err());
+	let fault_of = |directory: &Path| {
+		let refused = remove(directory, agreed).err().expect("nothing to remove");
+		refused.downcast::<StorageFault>().expect("a fault")
+	};
+	assert!(matches!(fault_of(folder.path()), StorageFault::Foreign(_)));
 	assert!(path.exists());
-	assert!(remove(&path.join("missing"), agreed).is_err());
+	let missing = folder.path().join("missing");
+	assert!(matches!(fault_of(&missing), StorageFault::Io { .. }));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
 	challenge::stored::{MAX_READS_OF_PEER, MAX_SEALED_OF_PEER},
-	compute::{SealPlan, SealedSectors},
+	compute::{SealPlan, SealedSectors, StorageFault},
 };
 use armature_primitives::challenge::ChallengeFailure;
 use armature_verifier::challenge::{
@@ -440,7 +440,7 @@ async fn sectors_should_be_closed_when_the_chain_closes_the_round() {
 	tokio::time::sleep(Duration::from_millis(100)).await;
 	round.read(1, vec![(0, 0)]).await.expect("kept while it is open");
 	let in_use = SealedSectors::remove(round.folder.path());
-	assert!(in_use.is_err());
+	assert!(matches!(in_use, Err(StorageFault::InUse(_))));
 	round.chain.edit(|chain| chain.rounds.clear());
 	until("its end", || held.is_empty()).await;
 	assert!(is_nothing(round.read(2, vec![(0, 0)]).await));
