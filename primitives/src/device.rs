@@ -222,7 +222,7 @@ pub struct MemoryScore {
 	Deserialize,
 )]
 pub struct NetworkScore {
-	/// The shortest round trip to one of them, in microseconds.
+	/// The second shortest of their round trips, in microseconds: one of them alone could say anything.
 	pub nearest_micros: u32,
 	/// The upper median of their round trips, in microseconds.
 	pub median_micros: u32,

@@ -44,6 +44,31 @@ pub enum PowerSource {
 	Estimated,
 }
 
+/// What a device was busy with while its power was read.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum PowerLoad {
+	/// All of its lanes.
+	#[codec(index = 0)]
+	Lanes,
+	/// Products, on what it multiplies with.
+	#[codec(index = 1)]
+	Accelerator,
+}
+
 /// A power figure with what is known of its error.
 #[derive(
 	Clone,

@@ -5,7 +5,7 @@ use crate::{
 	device::{DeviceInfo, Performance, SiteInfo, Tier},
 	energy::{BreakEven, Placement, QuoteError},
 	lease::{LeaseOutcome, NewLease},
-	telemetry::PowerReading,
+	telemetry::{PowerLoad, PowerReading},
 	Balance, DeviceId, LeaseId, MilliWattHours, MilliWatts, Moment, OrderId, Ppm, SiteId, H256,
 };
 use sp_runtime::DispatchError;
@@ -110,8 +110,8 @@ pub trait VerifierInspect<AccountId> {
 
 /// Takes power figures measured under challenge load. Implemented by `energy`.
 pub trait PowerSink {
-	/// Stores the median figures of a passed round.
-	fn on_power(device: DeviceId, reading: PowerReading);
+	/// Stores the median figures of a passed round, under what kept the device busy in it.
+	fn on_power(device: DeviceId, load: PowerLoad, reading: PowerReading);
 }
 
 /// Answers what a placement must earn. Implemented by `energy`.
@@ -121,6 +121,9 @@ pub trait EnergyInspect {
 
 	/// The power that a placement of `lanes` lanes adds at the wall: what a site has to reserve.
 	fn wall_power(device: DeviceId, lanes: u16) -> Result<MilliWatts, QuoteError>;
+
+	/// The power at the wall of all of a device under such a load: what its site's circuit has to carry.
+	fn full_power(device: DeviceId, load: PowerLoad) -> Result<MilliWatts, QuoteError>;
 }
 
 /// Books income and energy per device. Implemented by `energy`.

@@ -13,7 +13,7 @@ use armature_primitives::{
 	energy::{CurrencyCode, Tariff, HOURS_PER_DAY},
 	evidence::EvidenceFormat,
 	service::Network,
-	telemetry::{PowerReading, PowerSource, TelemetrySummary, SLOT_MASK},
+	telemetry::{PowerLoad, PowerReading, PowerSource, TelemetrySummary, SLOT_MASK},
 	traits::{BenchmarkClock, BenchmarkDevices, PowerSink},
 	DeviceId, MilliWatts, Moment, Ppm, RegionId, RoundId, SiteId, H256,
 };
@@ -249,6 +249,7 @@ impl BenchmarkDevices<AccountId> for Helper {
 
 		Energy::on_power(
 			id,
+			PowerLoad::Lanes,
 			PowerReading {
 				idle: MilliWatts(40_000),
 				loaded: MilliWatts(200_000),

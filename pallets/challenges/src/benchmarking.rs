@@ -89,6 +89,15 @@ fn enrolled<T: Config>(n: u32) -> (T::AccountId, DeviceId) {
 	(provider, device)
 }
 
+/// An enrolled one that offers an accelerator. Its power under products is looked for, and then that of its lanes.
+fn multiplying<T: Config>(n: u32) -> DeviceId {
+	let (_, device) = enrolled::<T>(n);
+	Enrolments::<T>::mutate(device, |record| {
+		record.as_mut().expect("it is enrolled").accelerator = Some(OFFER);
+	});
+	device
+}
+
 /// The clock, but never the zero before the first timestamp.
 fn now<T: Config>() -> Moment {
 	T::Clock::now().max(1)
@@ -641,12 +650,21 @@ mod benchmarks {
 		assert!(picks.is_some() && Beacon::<T>::get() != old);
 	}
 
-	/// An owner at the front of the queue with many more devices than start together.
+	/// An owner at the front of the queue with many more devices than start together, of which those that are
+	/// looked at all offer what the lot is about, and may not start.
 	#[benchmark]
 	fn visit_owner() {
 		prepare::<T>();
 		verifiers::<T>(MAX_COMMITTEE.min(T::MaxVerifiers::get()));
 		let (owner, device) = enrolled::<T>(0);
+		let away = |n| {
+			let device = multiplying::<T>(n);
+			Enrolments::<T>::mutate(device, |record| {
+				record.as_mut().expect("it is enrolled").maintenance_since = Some(1);
+			});
+			device
+		};
+		let group: Vec<_> = (1..=Pallet::<T>::largest_group()).map(away).collect();
 		Pallet::<T>::do_request_challenge(owner.clone(), device).expect("it has no score");
 		let many = Pallet::<T>::largest_group().saturating_mul(100);
 		for place in 1..many {
@@ -669,8 +687,7 @@ mod benchmarks {
 			let known = Pallet::<T>::valid_performance(parameters, device, now);
 			let beside = T::Busy::is_busy(device);
 			assert!(Pallet::<T>::lacking(parameters, device, &known, beside).is_some());
-			// Each is looked at for an accelerator.
-			let kind = Pallet::<T>::kind_of_start(&context, &record, &devices, None);
+			let kind = Pallet::<T>::kind_of_start(&context, &record, &group, None);
 			assert_eq!(kind, WorkKind::Cpu);
 		}
 		assert!(!devices.is_empty());
@@ -683,13 +700,13 @@ mod benchmarks {
 		prepare::<T>();
 		verifiers::<T>(T::MaxVerifiers::get());
 		Params::<T>::mutate(|parameters| parameters.distinct_networks = true);
-		let (_, device) = enrolled::<T>(0);
+		let device = multiplying::<T>(0);
 		let context = context::<T>();
 		let visit;
 		#[block]
 		{
 			let mut loads = SiteLoads::new();
-			visit = Pallet::<T>::visit(&context, device, None, WorkKind::Memory, &mut loads);
+			visit = Pallet::<T>::visit(&context, device, None, WorkKind::Gemm, &mut loads);
 		}
 		assert_eq!(visit, Visit::Passed);
 		assert!(NoVerifiersAt::<T>::exists());
@@ -721,13 +738,13 @@ mod benchmarks {
 	fn open_round() {
 		prepare::<T>();
 		verifiers::<T>(T::MaxVerifiers::get());
-		let (_, device) = enrolled::<T>(0);
+		let device = multiplying::<T>(0);
 		let context = context::<T>();
 		let visit;
 		#[block]
 		{
 			let mut loads = SiteLoads::new();
-			visit = Pallet::<T>::visit(&context, device, None, WorkKind::Memory, &mut loads);
+			visit = Pallet::<T>::visit(&context, device, None, WorkKind::Gemm, &mut loads);
 		}
 		assert_eq!(visit, Visit::Opened);
 		assert!(OpenRounds::<T>::contains_key(device));

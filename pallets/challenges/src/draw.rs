@@ -8,6 +8,7 @@ use alloc::{
 use armature_primitives::{
 	challenge::WorkKind,
 	device::{DeviceInfo, DeviceStatus},
+	telemetry::PowerLoad,
 	traits::{DeviceBusy, DeviceInspect, EnergyInspect},
 	DeviceId, Moment, Ppm, SiteId, H256,
 };
@@ -355,7 +356,7 @@ impl<T: Config> Pallet<T> {
 		let may = may && Self::offers(&context.parameters, device, kind);
 		// An owner has open rounds of its own devices only, but for one that has left and come back.
 		let may = may && !OpenRounds::<T>::contains_key(device);
-		let due = may && Self::fits(device, &info, loads);
+		let due = may && Self::fits(device, &info, kind, loads);
 		let start =
 			Start { kind, is_asked: asked.is_some(), is_leased: due && T::Busy::is_busy(device) };
 		if due && Self::open_round(context, device, &info, start) {
@@ -374,9 +375,22 @@ impl<T: Config> Pallet<T> {
 
 	/// Whether the site's circuit carries the device beside those already started; one alone may
 	/// always. What a device draws is not known before its first round.
-	fn fits(device: DeviceId, info: &DeviceInfo<T::AccountId>, loads: &mut SiteLoads) -> bool {
+	fn fits(
+		device: DeviceId,
+		info: &DeviceInfo<T::AccountId>,
+		kind: WorkKind,
+		loads: &mut SiteLoads,
+	) -> bool {
 		let Some(site) = T::Devices::site(info.site) else { return true };
-		let wall = T::Energy::wall_power(device, info.lanes).map_or(0, |power| u64::from(power.0));
+		let with = |load| T::Energy::full_power(device, load);
+		let wall = match kind {
+			// Before it has computed any products, or where its figures were none.
+			WorkKind::Gemm => with(PowerLoad::Accelerator).or_else(|_| with(PowerLoad::Lanes)),
+			WorkKind::Cpu | WorkKind::Memory | WorkKind::Network | WorkKind::Storage => {
+				with(PowerLoad::Lanes)
+			},
+		};
+		let wall = wall.map_or(0, |power| u64::from(power.0));
 		let load = loads.entry(info.site).or_default();
 		let sum = load.saturating_add(wall);
 		if *load > 0 && sum > u64::from(site.power_cap.continuous().0) {

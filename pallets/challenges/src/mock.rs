@@ -7,7 +7,7 @@ use armature_primitives::{
 	location::LocationFinding,
 	service::ServiceAddress,
 	signing::{device_payload, Domain},
-	telemetry::{PowerReading, PowerSource},
+	telemetry::{PowerLoad, PowerReading, PowerSource},
 	traits::{DeviceBusy, DeviceInspect, DeviceLifecycle, EnergyInspect, PowerSink},
 	Balance, DeviceId, MilliWatts, Moment, Ppm, RegionId, RoundId, SiteId, H256,
 };
@@ -71,11 +71,13 @@ parameter_types! {
 	pub static DeviceTable: BTreeMap<DeviceId, (DeviceInfo<AccountId>, Option<AccountId>)> =
 		BTreeMap::new();
 	/// What `PowerSink` was told.
-	pub static PowerLog: Vec<(DeviceId, PowerReading)> = Vec::new();
+	pub static PowerLog: Vec<(DeviceId, PowerLoad, PowerReading)> = Vec::new();
 	/// What every site's circuit carries.
 	pub static PowerCap: MilliWatts = MilliWatts(1_000_000);
 	/// What devices draw at the wall, where it is known.
 	pub static WallPower: BTreeMap<DeviceId, MilliWatts> = BTreeMap::new();
+	/// The same while they compute products.
+	pub static AcceleratorPower: BTreeMap<DeviceId, MilliWatts> = BTreeMap::new();
 	/// Devices that run a lease.
 	pub static Leased: BTreeSet<DeviceId> = BTreeSet::new();
 	/// Slashed devices and shares.
@@ -130,6 +132,14 @@ impl EnergyInspect for MockEnergy {
 	fn wall_power(device: DeviceId, _: u16) -> Result<MilliWatts, QuoteError> {
 		WallPower::get().get(&device).copied().ok_or(QuoteError::NoPower)
 	}
+	fn full_power(device: DeviceId, load: PowerLoad) -> Result<MilliWatts, QuoteError> {
+		match load {
+			PowerLoad::Lanes => Self::wall_power(device, 1),
+			PowerLoad::Accelerator => {
+				AcceleratorPower::get().get(&device).copied().ok_or(QuoteError::NoPower)
+			},
+		}
+	}
 }
 
 pub struct MockClock;
@@ -167,8 +177,8 @@ impl DeviceInspect<AccountId> for MockDevices {
 pub struct MockPower;
 
 impl PowerSink for MockPower {
-	fn on_power(device: DeviceId, reading: PowerReading) {
-		PowerLog::mutate(|log| log.push((device, reading)));
+	fn on_power(device: DeviceId, load: PowerLoad, reading: PowerReading) {
+		PowerLog::mutate(|log| log.push((device, load, reading)));
 	}
 }
 
@@ -307,6 +317,8 @@ pub(crate) fn parameters() -> Parameters {
 		most_steps_per_joule: 1_000_000,
 		most_base_power: MilliWatts(500),
 		most_lane_power: MilliWatts(100),
+		most_operations_per_joule: 1_000_000_000_000,
+		most_accelerator_power: MilliWatts(2_000),
 		most_power_error: Ppm(100_000),
 		planted_lead_blocks: LEAD,
 		planted_interval_millis: PLANTED_INTERVAL,
@@ -631,6 +643,7 @@ impl ExtBuilder {
 		PowerLog::set(Vec::new());
 		PowerCap::set(MilliWatts(1_000_000));
 		WallPower::set(BTreeMap::new());
+		AcceleratorPower::set(BTreeMap::new());
 		Leased::set(BTreeSet::new());
 		SlashLog::set(Vec::new());
 		Burnt::set(0);

@@ -7,6 +7,7 @@ use armature_primitives::{
 		WorkKind, MAX_LANES,
 	},
 	device::{AcceleratorOffer, StorageOffer, MAX_ACCELERATOR_MIB},
+	telemetry::PowerLoad,
 	Balance, MilliWatts, Ppm,
 };
 use armature_verifier::challenge::{
@@ -124,6 +125,11 @@ pub struct Parameters {
 	pub most_base_power: MilliWatts,
 	/// The most that each busy lane adds. Figures above both are not taken.
 	pub most_lane_power: MilliWatts,
+	/// The most operations on bytes that any accelerator makes with a joule, above 0. Power figures below
+	/// that are not taken.
+	pub most_operations_per_joule: u64,
+	/// The most that what a device multiplies with adds.
+	pub most_accelerator_power: MilliWatts,
 	/// The most error of a figure that counts in its favour, at most 100 %.
 	pub most_power_error: Ppm,
 	/// What a new verifier bonds, in planck, above 0.
@@ -233,13 +239,20 @@ impl Parameters {
 		}
 	}
 
-	/// What a device can draw with so many lanes busy. Its lanes are its class: the more there are, the
-	/// larger the machine.
-	pub fn power_limits(&self, lanes: u16) -> PowerLimits {
+	/// What a device with so many lanes can draw under such a load. Its lanes are its class: the more there are,
+	/// the larger the machine. Processors multiply, too, and those that feed an accelerator are busy.
+	pub fn power_limits(&self, load: PowerLoad, lanes: u16) -> PowerLimits {
 		let lanes = self.most_lane_power.0.saturating_mul(lanes.into());
+		let (operations_per_joule, accelerator) = match load {
+			PowerLoad::Lanes => (self.most_steps_per_joule, 0),
+			PowerLoad::Accelerator => {
+				(self.most_operations_per_joule, self.most_accelerator_power.0)
+			},
+		};
+		let most = self.most_base_power.0.saturating_add(lanes).saturating_add(accelerator);
 		PowerLimits {
-			operations_per_joule: self.most_steps_per_joule,
-			most: MilliWatts(self.most_base_power.0.saturating_add(lanes)),
+			operations_per_joule,
+			most: MilliWatts(most),
 			most_error: self.most_power_error,
 		}
 	}
@@ -298,6 +311,7 @@ impl Parameters {
 			&& self.min_gemm_side <= self.max_gemm_side
 			&& self.network().ends_millis() < self.window_millis
 			&& self.most_steps_per_joule > 0
+			&& self.most_operations_per_joule > 0
 			&& self.most_base_power.0 > 0
 			&& self.most_power_error <= Ppm::ONE
 			&& share(self.memory_share)
@@ -330,7 +344,8 @@ impl Default for Parameters {
 	/// all have seen it, 5 s each way and 32 MiB at most, which is 50 Mbit/s for each of five. A way of 500 km
 	/// takes 7.5 ms there and back, and a home's last mile up to 10. The best processors of today make some
 	/// two million steps with a joule (1.3 W a lane); ten times that is beyond doubt, as are 30 W a lane
-	/// beside 1.5 kW. One start in eight is about
+	/// beside 1.5 kW. The best accelerators make some five to ten tera-operations of bytes with a joule, and ten
+	/// times that is beyond doubt, too; eight of 1.2 kW and what feeds them stay below 15 kW. One start in eight is about
 	/// accelerators, where there are any: with rows of 4,096 bytes and 24 GB these make 177 tera-operations,
 	/// and one opening is 15 kB. Verifiers look for rounds every half second. Three in sixteen are about
 	/// storage, where there is any, since they take little of a device: a sector of a GiB takes two to three minutes to
@@ -380,6 +395,8 @@ impl Default for Parameters {
 			most_steps_per_joule: 20_000_000,
 			most_base_power: MilliWatts(1_500_000),
 			most_lane_power: MilliWatts(30_000),
+			most_operations_per_joule: 100_000_000_000_000,
+			most_accelerator_power: MilliWatts(15_000_000),
 			most_power_error: Ppm(250_000),
 			planted_lead_blocks: 64,
 			planted_interval_millis: 604_800_000,

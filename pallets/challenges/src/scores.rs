@@ -8,7 +8,7 @@ use armature_primitives::{
 		CpuScore, GemmScore, MemoryScore, NetworkScore, Performance, RoundTripTo, StorageScore,
 	},
 	location::{LocationFinding, Position},
-	telemetry::PowerReading,
+	telemetry::{PowerLoad, PowerReading},
 	traits::PowerSink,
 	DeviceId, Moment,
 };
@@ -16,7 +16,7 @@ use armature_verifier::challenge::{
 	gemm::operations_per_second,
 	location::{appraise_location, RoundTrip},
 	memory::fill_mib_per_second,
-	network::together,
+	network::{nearest, together},
 	power::check_energy,
 	steps_per_second_per_lane,
 };
@@ -65,7 +65,7 @@ impl<T: Config> Pallet<T> {
 					together(&ways.iter().map(rate).collect::<Vec<_>>())
 				};
 				let score = NetworkScore {
-					nearest_micros: ways.iter().map(|way| way.micros).min().unwrap_or_default(),
+					nearest_micros: nearest(&ways.iter().map(|way| way.micros).collect::<Vec<_>>()),
 					median_micros: round_trip_micros,
 					up_kbps: rates(|way| way.up_kbps),
 					down_kbps: rates(|way| way.down_kbps),
@@ -140,22 +140,26 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Passes the power figures of a round on, if physics and the device's class allow them. They are
-	/// those of all lanes, one of which a lease may have had; memory and data load a device less.
+	/// Passes the power figures of a round on, if physics and the device's class allow them. They are those of
+	/// all lanes, one of which a lease may have had, or of products; memory and data load a device less.
 	pub(crate) fn take_power(
 		parameters: &Parameters,
 		round: &RoundOf<T>,
 		power: PowerReading,
 		measured: Measured,
 	) {
-		let (Work::Cpu(cpu), Measured::Cpu { elapsed_millis }) = (round.task.work, measured) else {
-			return;
+		let (load, operations) = match round.task.work {
+			Work::Cpu(cpu) => {
+				let steps = u128::from(cpu.steps_per_lane()).saturating_mul(cpu.lanes.into());
+				(PowerLoad::Lanes, steps)
+			},
+			Work::Gemm(gemm) => (PowerLoad::Accelerator, gemm.operations()),
+			Work::Memory(_) | Work::Network(_) | Work::Storage(_) => return,
 		};
-		let steps = u128::from(cpu.steps_per_lane()).saturating_mul(cpu.lanes.into());
-		let limits = parameters.power_limits(round.offer.lanes);
+		let limits = parameters.power_limits(load, round.offer.lanes);
 		let device = round.task.device;
-		match check_energy(&power, steps, elapsed_millis, &limits) {
-			Ok(()) => T::Power::on_power(device, power),
+		match check_energy(&power, operations, measured.elapsed_millis(), &limits) {
+			Ok(()) => T::Power::on_power(device, load, power),
 			Err(fault) => {
 				let round = round.task.round;
 				Self::deposit_event(Event::PowerImplausible { round, device, fault });

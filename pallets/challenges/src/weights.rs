@@ -51,46 +51,46 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn register_verifier() -> Weight {
-		// Least time seen: 168_622_000 picoseconds.
-		Weight::from_parts(193_416_000, 10959)
+		// Least time seen: 120_952_000 picoseconds.
+		Weight::from_parts(133_763_000, 10959)
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(5_u64))
 	}
 	fn update_verifier() -> Weight {
-		// Least time seen: 26_808_000 picoseconds.
-		Weight::from_parts(33_330_000, 10959)
+		// Least time seen: 20_231_000 picoseconds.
+		Weight::from_parts(25_582_000, 10959)
 			.saturating_add(T::DbWeight::get().reads(2_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn retire_verifier() -> Weight {
-		// Least time seen: 106_560_000 picoseconds.
-		Weight::from_parts(117_076_000, 10959)
+		// Least time seen: 69_018_000 picoseconds.
+		Weight::from_parts(83_446_000, 10959)
 			.saturating_add(T::DbWeight::get().reads(4_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn withdraw_verifier_bond() -> Weight {
-		// Least time seen: 139_953_000 picoseconds.
-		Weight::from_parts(177_366_000, 6196)
+		// Least time seen: 106_605_000 picoseconds.
+		Weight::from_parts(121_609_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(9_u64))
 			.saturating_add(T::DbWeight::get().writes(6_u64))
 	}
 	fn enrol_device() -> Weight {
-		// Least time seen: 60_503_000 picoseconds.
-		Weight::from_parts(79_054_000, 3682)
+		// Least time seen: 43_726_000 picoseconds.
+		Weight::from_parts(50_336_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(7_u64))
 			.saturating_add(T::DbWeight::get().writes(7_u64))
 	}
 	fn request_challenge() -> Weight {
-		// Least time seen: 73_333_000 picoseconds.
-		Weight::from_parts(86_644_000, 3682)
+		// Least time seen: 52_512_000 picoseconds.
+		Weight::from_parts(60_935_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(9_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	/// The range of component `n` is `[1, 32]`.
 	fn seal_verdicts(n: u32, ) -> Weight {
-		// Least time seen: 33_817_000 picoseconds.
-		Weight::from_parts(38_111_403, 1493)
-			.saturating_add(Weight::from_parts(14_236_235, 0).saturating_mul(n.into()))
+		// Least time seen: 25_464_000 picoseconds.
+		Weight::from_parts(21_531_419, 1493)
+			.saturating_add(Weight::from_parts(10_555_400, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(1_u64))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(n.into())))
@@ -98,9 +98,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 	/// The range of component `n` is `[1, 32]`.
 	fn reveal_verdicts(n: u32, ) -> Weight {
-		// Least time seen: 420_598_000 picoseconds.
-		Weight::from_parts(324_538_658, 14685)
-			.saturating_add(Weight::from_parts(252_791_692, 0).saturating_mul(n.into()))
+		// Least time seen: 303_423_000 picoseconds.
+		Weight::from_parts(133_677_819, 14685)
+			.saturating_add(Weight::from_parts(199_386_019, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(18_u64))
 			.saturating_add(T::DbWeight::get().reads((5_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(14_u64))
@@ -108,162 +108,162 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(Weight::from_parts(0, 3502).saturating_mul(n.into()))
 	}
 	fn claim_earnings() -> Weight {
-		// Least time seen: 83_153_000 picoseconds.
-		Weight::from_parts(96_305_000, 6196)
+		// Least time seen: 64_083_000 picoseconds.
+		Weight::from_parts(72_565_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(4_u64))
 			.saturating_add(T::DbWeight::get().writes(4_u64))
 	}
 	/// The range of component `s` is `[1, 24]`.
 	fn prove_fraud(s: u32, ) -> Weight {
-		// Least time seen: 1_547_939_000 picoseconds.
-		Weight::from_parts(2_066_587_615, 8799)
-			.saturating_add(Weight::from_parts(576_861_936, 0).saturating_mul(s.into()))
+		// Least time seen: 1_099_165_000 picoseconds.
+		Weight::from_parts(787_048_926, 8799)
+			.saturating_add(Weight::from_parts(409_540_735, 0).saturating_mul(s.into()))
 			.saturating_add(T::DbWeight::get().reads(20_u64))
 			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	fn prove_equivocation() -> Weight {
-		// Least time seen: 457_654_000 picoseconds.
-		Weight::from_parts(538_508_000, 8799)
+		// Least time seen: 328_118_000 picoseconds.
+		Weight::from_parts(369_935_000, 8799)
 			.saturating_add(T::DbWeight::get().reads(20_u64))
 			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	fn prove_wrong_block() -> Weight {
-		// Least time seen: 533_875_000 picoseconds.
-		Weight::from_parts(930_000_000, 8799)
+		// Least time seen: 378_286_000 picoseconds.
+		Weight::from_parts(418_525_000, 8799)
 			.saturating_add(T::DbWeight::get().reads(20_u64))
 			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	/// The range of component `k` is `[1, 32]`.
 	fn prove_wrong_entry(k: u32, ) -> Weight {
-		// Least time seen: 532_314_000 picoseconds.
-		Weight::from_parts(610_518_739, 8799)
-			.saturating_add(Weight::from_parts(40_155_942, 0).saturating_mul(k.into()))
+		// Least time seen: 353_240_000 picoseconds.
+		Weight::from_parts(368_950_822, 8799)
+			.saturating_add(Weight::from_parts(17_249_658, 0).saturating_mul(k.into()))
 			.saturating_add(T::DbWeight::get().reads(20_u64))
 			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	/// The range of component `c` is `[1, 64]`.
 	fn prove_wrong_sector(c: u32, ) -> Weight {
-		// Least time seen: 569_017_000 picoseconds.
-		Weight::from_parts(887_364_183, 8799)
-			.saturating_add(Weight::from_parts(32_146_918, 0).saturating_mul(c.into()))
+		// Least time seen: 416_152_000 picoseconds.
+		Weight::from_parts(649_490_709, 8799)
+			.saturating_add(Weight::from_parts(24_705_250, 0).saturating_mul(c.into()))
 			.saturating_add(T::DbWeight::get().reads(20_u64))
 			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	fn two_roots() -> Weight {
-		// Least time seen: 224_686_000 picoseconds.
-		Weight::from_parts(288_685_000, 6468)
+		// Least time seen: 251_159_000 picoseconds.
+		Weight::from_parts(325_864_000, 6468)
 			.saturating_add(T::DbWeight::get().reads(17_u64))
 			.saturating_add(T::DbWeight::get().writes(23_u64))
 	}
 	fn start_maintenance() -> Weight {
-		// Least time seen: 48_553_000 picoseconds.
-		Weight::from_parts(56_929_000, 3682)
+		// Least time seen: 54_636_000 picoseconds.
+		Weight::from_parts(77_159_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn end_maintenance() -> Weight {
-		// Least time seen: 65_448_000 picoseconds.
-		Weight::from_parts(77_856_000, 3682)
+		// Least time seen: 67_501_000 picoseconds.
+		Weight::from_parts(92_296_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(8_u64))
 			.saturating_add(T::DbWeight::get().writes(4_u64))
 	}
 	fn plant_answer() -> Weight {
-		// Least time seen: 30_300_000 picoseconds.
-		Weight::from_parts(36_482_000, 3682)
+		// Least time seen: 33_159_000 picoseconds.
+		Weight::from_parts(43_351_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(2_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn show_planted() -> Weight {
-		// Least time seen: 508_940_000 picoseconds.
-		Weight::from_parts(596_596_000, 19211)
+		// Least time seen: 514_036_000 picoseconds.
+		Weight::from_parts(595_566_000, 19211)
 			.saturating_add(T::DbWeight::get().reads(27_u64))
 			.saturating_add(T::DbWeight::get().writes(22_u64))
 	}
 	fn set_parameters() -> Weight {
-		// Least time seen: 10_782_000 picoseconds.
-		Weight::from_parts(13_594_000, 0)
+		// Least time seen: 10_741_000 picoseconds.
+		Weight::from_parts(13_559_000, 0)
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn draw_base() -> Weight {
-		// Least time seen: 113_075_000 picoseconds.
-		Weight::from_parts(128_103_000, 10959)
+		// Least time seen: 106_619_000 picoseconds.
+		Weight::from_parts(136_441_000, 10959)
 			.saturating_add(T::DbWeight::get().reads(12_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn visit_owner() -> Weight {
-		// Least time seen: 182_996_000 picoseconds.
-		Weight::from_parts(207_362_000, 19834)
-			.saturating_add(T::DbWeight::get().reads(19_u64))
+		// Least time seen: 260_981_000 picoseconds.
+		Weight::from_parts(303_846_000, 22526)
+			.saturating_add(T::DbWeight::get().reads(27_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn visit_candidate() -> Weight {
-		// Least time seen: 389_338_000 picoseconds.
-		Weight::from_parts(601_042_000, 3682)
-			.saturating_add(T::DbWeight::get().reads(11_u64))
+		// Least time seen: 367_354_000 picoseconds.
+		Weight::from_parts(417_963_000, 3682)
+			.saturating_add(T::DbWeight::get().reads(12_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn drop_candidate() -> Weight {
-		// Least time seen: 72_440_000 picoseconds.
-		Weight::from_parts(88_763_000, 6094)
+		// Least time seen: 74_658_000 picoseconds.
+		Weight::from_parts(88_112_000, 6094)
 			.saturating_add(T::DbWeight::get().reads(8_u64))
 			.saturating_add(T::DbWeight::get().writes(9_u64))
 	}
 	fn open_round() -> Weight {
-		// Least time seen: 422_600_000 picoseconds.
-		Weight::from_parts(487_426_000, 3682)
-			.saturating_add(T::DbWeight::get().reads(11_u64))
+		// Least time seen: 450_948_000 picoseconds.
+		Weight::from_parts(484_598_000, 3682)
+			.saturating_add(T::DbWeight::get().reads(12_u64))
 			.saturating_add(T::DbWeight::get().writes(9_u64))
 	}
 	fn close_base() -> Weight {
-		// Least time seen: 7_387_000 picoseconds.
-		Weight::from_parts(8_617_000, 1493)
+		// Least time seen: 7_287_000 picoseconds.
+		Weight::from_parts(8_776_000, 1493)
 			.saturating_add(T::DbWeight::get().reads(3_u64))
 	}
 	fn skip_round() -> Weight {
-		// Least time seen: 11_924_000 picoseconds.
-		Weight::from_parts(15_199_000, 4492)
+		// Least time seen: 12_309_000 picoseconds.
+		Weight::from_parts(14_890_000, 4492)
 			.saturating_add(T::DbWeight::get().reads(4_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn forget_round() -> Weight {
-		// Least time seen: 23_858_000 picoseconds.
-		Weight::from_parts(30_027_000, 4046)
+		// Least time seen: 23_809_000 picoseconds.
+		Weight::from_parts(27_854_000, 4046)
 			.saturating_add(T::DbWeight::get().reads(5_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn close_round() -> Weight {
-		// Least time seen: 316_280_000 picoseconds.
-		Weight::from_parts(357_380_000, 14685)
+		// Least time seen: 302_521_000 picoseconds.
+		Weight::from_parts(399_318_000, 14685)
 			.saturating_add(T::DbWeight::get().reads(18_u64))
 			.saturating_add(T::DbWeight::get().writes(24_u64))
 	}
 	fn claim_position() -> Weight {
-		// Least time seen: 40_716_000 picoseconds.
-		Weight::from_parts(52_307_000, 3682)
+		// Least time seen: 36_582_000 picoseconds.
+		Weight::from_parts(45_928_000, 3682)
 			.saturating_add(T::DbWeight::get().reads(3_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	fn offer_accelerator() -> Weight {
-		// Least time seen: 70_026_000 picoseconds.
-		Weight::from_parts(80_034_000, 4492)
+		// Least time seen: 64_043_000 picoseconds.
+		Weight::from_parts(78_346_000, 4492)
 			.saturating_add(T::DbWeight::get().reads(7_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn offer_storage() -> Weight {
-		// Least time seen: 69_905_000 picoseconds.
-		Weight::from_parts(79_005_000, 4492)
+		// Least time seen: 61_953_000 picoseconds.
+		Weight::from_parts(75_770_000, 4492)
 			.saturating_add(T::DbWeight::get().reads(7_u64))
 			.saturating_add(T::DbWeight::get().writes(3_u64))
 	}
 	fn set_verifier_position() -> Weight {
-		// Least time seen: 23_184_000 picoseconds.
-		Weight::from_parts(28_533_000, 3729)
+		// Least time seen: 22_203_000 picoseconds.
+		Weight::from_parts(28_143_000, 3729)
 			.saturating_add(T::DbWeight::get().reads(1_u64))
 			.saturating_add(T::DbWeight::get().writes(1_u64))
 	}
 	fn score_network() -> Weight {
-		// Least time seen: 65_754_000 picoseconds.
-		Weight::from_parts(74_334_000, 14685)
+		// Least time seen: 62_484_000 picoseconds.
+		Weight::from_parts(72_884_000, 14685)
 			.saturating_add(T::DbWeight::get().reads(5_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
@@ -272,46 +272,46 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// The same for tests, with RocksDB's costs.
 impl WeightInfo for () {
 	fn register_verifier() -> Weight {
-		Weight::from_parts(193_416_000, 10959)
+		Weight::from_parts(133_763_000, 10959)
 			.saturating_add(RocksDbWeight::get().reads(6_u64))
 			.saturating_add(RocksDbWeight::get().writes(5_u64))
 	}
 	fn update_verifier() -> Weight {
-		Weight::from_parts(33_330_000, 10959)
+		Weight::from_parts(25_582_000, 10959)
 			.saturating_add(RocksDbWeight::get().reads(2_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn retire_verifier() -> Weight {
-		Weight::from_parts(117_076_000, 10959)
+		Weight::from_parts(83_446_000, 10959)
 			.saturating_add(RocksDbWeight::get().reads(4_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn withdraw_verifier_bond() -> Weight {
-		Weight::from_parts(177_366_000, 6196)
+		Weight::from_parts(121_609_000, 6196)
 			.saturating_add(RocksDbWeight::get().reads(9_u64))
 			.saturating_add(RocksDbWeight::get().writes(6_u64))
 	}
 	fn enrol_device() -> Weight {
-		Weight::from_parts(79_054_000, 3682)
+		Weight::from_parts(50_336_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(7_u64))
 			.saturating_add(RocksDbWeight::get().writes(7_u64))
 	}
 	fn request_challenge() -> Weight {
-		Weight::from_parts(86_644_000, 3682)
+		Weight::from_parts(60_935_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(9_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn seal_verdicts(n: u32, ) -> Weight {
-		Weight::from_parts(38_111_403, 1493)
-			.saturating_add(Weight::from_parts(14_236_235, 0).saturating_mul(n.into()))
+		Weight::from_parts(21_531_419, 1493)
+			.saturating_add(Weight::from_parts(10_555_400, 0).saturating_mul(n.into()))
 			.saturating_add(RocksDbWeight::get().reads(1_u64))
 			.saturating_add(RocksDbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(RocksDbWeight::get().writes((1_u64).saturating_mul(n.into())))
 			.saturating_add(Weight::from_parts(0, 3502).saturating_mul(n.into()))
 	}
 	fn reveal_verdicts(n: u32, ) -> Weight {
-		Weight::from_parts(324_538_658, 14685)
-			.saturating_add(Weight::from_parts(252_791_692, 0).saturating_mul(n.into()))
+		Weight::from_parts(133_677_819, 14685)
+			.saturating_add(Weight::from_parts(199_386_019, 0).saturating_mul(n.into()))
 			.saturating_add(RocksDbWeight::get().reads(18_u64))
 			.saturating_add(RocksDbWeight::get().reads((5_u64).saturating_mul(n.into())))
 			.saturating_add(RocksDbWeight::get().writes(14_u64))
@@ -319,133 +319,133 @@ impl WeightInfo for () {
 			.saturating_add(Weight::from_parts(0, 3502).saturating_mul(n.into()))
 	}
 	fn claim_earnings() -> Weight {
-		Weight::from_parts(96_305_000, 6196)
+		Weight::from_parts(72_565_000, 6196)
 			.saturating_add(RocksDbWeight::get().reads(4_u64))
 			.saturating_add(RocksDbWeight::get().writes(4_u64))
 	}
 	fn prove_fraud(s: u32, ) -> Weight {
-		Weight::from_parts(2_066_587_615, 8799)
-			.saturating_add(Weight::from_parts(576_861_936, 0).saturating_mul(s.into()))
+		Weight::from_parts(787_048_926, 8799)
+			.saturating_add(Weight::from_parts(409_540_735, 0).saturating_mul(s.into()))
 			.saturating_add(RocksDbWeight::get().reads(20_u64))
 			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn prove_equivocation() -> Weight {
-		Weight::from_parts(538_508_000, 8799)
+		Weight::from_parts(369_935_000, 8799)
 			.saturating_add(RocksDbWeight::get().reads(20_u64))
 			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn prove_wrong_block() -> Weight {
-		Weight::from_parts(930_000_000, 8799)
+		Weight::from_parts(418_525_000, 8799)
 			.saturating_add(RocksDbWeight::get().reads(20_u64))
 			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn prove_wrong_entry(k: u32, ) -> Weight {
-		Weight::from_parts(610_518_739, 8799)
-			.saturating_add(Weight::from_parts(40_155_942, 0).saturating_mul(k.into()))
+		Weight::from_parts(368_950_822, 8799)
+			.saturating_add(Weight::from_parts(17_249_658, 0).saturating_mul(k.into()))
 			.saturating_add(RocksDbWeight::get().reads(20_u64))
 			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn prove_wrong_sector(c: u32, ) -> Weight {
-		Weight::from_parts(887_364_183, 8799)
-			.saturating_add(Weight::from_parts(32_146_918, 0).saturating_mul(c.into()))
+		Weight::from_parts(649_490_709, 8799)
+			.saturating_add(Weight::from_parts(24_705_250, 0).saturating_mul(c.into()))
 			.saturating_add(RocksDbWeight::get().reads(20_u64))
 			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn two_roots() -> Weight {
-		Weight::from_parts(288_685_000, 6468)
+		Weight::from_parts(325_864_000, 6468)
 			.saturating_add(RocksDbWeight::get().reads(17_u64))
 			.saturating_add(RocksDbWeight::get().writes(23_u64))
 	}
 	fn start_maintenance() -> Weight {
-		Weight::from_parts(56_929_000, 3682)
+		Weight::from_parts(77_159_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(6_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn end_maintenance() -> Weight {
-		Weight::from_parts(77_856_000, 3682)
+		Weight::from_parts(92_296_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(8_u64))
 			.saturating_add(RocksDbWeight::get().writes(4_u64))
 	}
 	fn plant_answer() -> Weight {
-		Weight::from_parts(36_482_000, 3682)
+		Weight::from_parts(43_351_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(2_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn show_planted() -> Weight {
-		Weight::from_parts(596_596_000, 19211)
+		Weight::from_parts(595_566_000, 19211)
 			.saturating_add(RocksDbWeight::get().reads(27_u64))
 			.saturating_add(RocksDbWeight::get().writes(22_u64))
 	}
 	fn set_parameters() -> Weight {
-		Weight::from_parts(13_594_000, 0)
+		Weight::from_parts(13_559_000, 0)
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn draw_base() -> Weight {
-		Weight::from_parts(128_103_000, 10959)
+		Weight::from_parts(136_441_000, 10959)
 			.saturating_add(RocksDbWeight::get().reads(12_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn visit_owner() -> Weight {
-		Weight::from_parts(207_362_000, 19834)
-			.saturating_add(RocksDbWeight::get().reads(19_u64))
+		Weight::from_parts(303_846_000, 22526)
+			.saturating_add(RocksDbWeight::get().reads(27_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn visit_candidate() -> Weight {
-		Weight::from_parts(601_042_000, 3682)
-			.saturating_add(RocksDbWeight::get().reads(11_u64))
+		Weight::from_parts(417_963_000, 3682)
+			.saturating_add(RocksDbWeight::get().reads(12_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn drop_candidate() -> Weight {
-		Weight::from_parts(88_763_000, 6094)
+		Weight::from_parts(88_112_000, 6094)
 			.saturating_add(RocksDbWeight::get().reads(8_u64))
 			.saturating_add(RocksDbWeight::get().writes(9_u64))
 	}
 	fn open_round() -> Weight {
-		Weight::from_parts(487_426_000, 3682)
-			.saturating_add(RocksDbWeight::get().reads(11_u64))
+		Weight::from_parts(484_598_000, 3682)
+			.saturating_add(RocksDbWeight::get().reads(12_u64))
 			.saturating_add(RocksDbWeight::get().writes(9_u64))
 	}
 	fn close_base() -> Weight {
-		Weight::from_parts(8_617_000, 1493)
+		Weight::from_parts(8_776_000, 1493)
 			.saturating_add(RocksDbWeight::get().reads(3_u64))
 	}
 	fn skip_round() -> Weight {
-		Weight::from_parts(15_199_000, 4492)
+		Weight::from_parts(14_890_000, 4492)
 			.saturating_add(RocksDbWeight::get().reads(4_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn forget_round() -> Weight {
-		Weight::from_parts(30_027_000, 4046)
+		Weight::from_parts(27_854_000, 4046)
 			.saturating_add(RocksDbWeight::get().reads(5_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn close_round() -> Weight {
-		Weight::from_parts(357_380_000, 14685)
+		Weight::from_parts(399_318_000, 14685)
 			.saturating_add(RocksDbWeight::get().reads(18_u64))
 			.saturating_add(RocksDbWeight::get().writes(24_u64))
 	}
 	fn claim_position() -> Weight {
-		Weight::from_parts(52_307_000, 3682)
+		Weight::from_parts(45_928_000, 3682)
 			.saturating_add(RocksDbWeight::get().reads(3_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}
 	fn offer_accelerator() -> Weight {
-		Weight::from_parts(80_034_000, 4492)
+		Weight::from_parts(78_346_000, 4492)
 			.saturating_add(RocksDbWeight::get().reads(7_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn offer_storage() -> Weight {
-		Weight::from_parts(79_005_000, 4492)
+		Weight::from_parts(75_770_000, 4492)
 			.saturating_add(RocksDbWeight::get().reads(7_u64))
 			.saturating_add(RocksDbWeight::get().writes(3_u64))
 	}
 	fn set_verifier_position() -> Weight {
-		Weight::from_parts(28_533_000, 3729)
+		Weight::from_parts(28_143_000, 3729)
 			.saturating_add(RocksDbWeight::get().reads(1_u64))
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn score_network() -> Weight {
-		Weight::from_parts(74_334_000, 14685)
+		Weight::from_parts(72_884_000, 14685)
 			.saturating_add(RocksDbWeight::get().reads(5_u64))
 			.saturating_add(RocksDbWeight::get().writes(2_u64))
 	}

@@ -56,7 +56,9 @@ fn power<T: Config>(device: DeviceId) {
 		source: PowerSource::BoardSensor,
 		error: Ppm(50_000),
 	};
-	Power::<T>::insert(device, PowerRecord { reading, measured_at: T::Clock::now() });
+	let record = PowerRecord { reading, measured_at: T::Clock::now() };
+	Power::<T>::insert(device, record);
+	AcceleratorPower::<T>::insert(device, record);
 }
 
 fn assert_last<T: Config>(event: Event<T>) {
@@ -183,6 +185,7 @@ mod benchmarks {
 		_(RawOrigin::Signed(caller), device);
 
 		assert!(!Power::<T>::contains_key(device));
+		assert!(!AcceleratorPower::<T>::contains_key(device));
 		assert!(!Ledgers::<T>::contains_key(device));
 	}
 

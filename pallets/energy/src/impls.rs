@@ -1,8 +1,9 @@
 //! What the calls do, and the traits that other pallets use.
 
 use crate::{
-	Config, EnergyParameters, Error, Event, Feeder, Feeders, Ledger, Ledgers, Pallet, Parameters,
-	Power, PowerRecord, SubmittedRate, Tariffs, Window, LOG_TARGET, MAX_RATE_JUMP,
+	AcceleratorPower, Config, EnergyParameters, Error, Event, Feeder, Feeders, Ledger, Ledgers,
+	Pallet, Parameters, Power, PowerRecord, SubmittedRate, Tariffs, Window, LOG_TARGET,
+	MAX_RATE_JUMP,
 };
 use armature_economics::{
 	break_even::{break_even, energy_cost, Terms},
@@ -11,7 +12,7 @@ use armature_economics::{
 use armature_primitives::{
 	device::{DeviceInfo, DeviceStatus, SiteInfo},
 	energy::{BreakEven, CurrencyCode, Placement, QuoteError, Tariff},
-	telemetry::PowerReading,
+	telemetry::{PowerLoad, PowerReading},
 	traits::{DeviceInspect, DeviceLifecycle, EnergyInspect, EnergyLedger, PowerSink},
 	Balance, DeviceId, MilliWattHours, MilliWatts, Moment, Ppm, SiteId,
 };
@@ -158,10 +159,15 @@ impl<T: Config> Pallet<T> {
 
 	fn fresh_power(
 		device: DeviceId,
+		load: PowerLoad,
 		now: Moment,
 		parameters: &EnergyParameters,
 	) -> Result<PowerReading, QuoteError> {
-		Power::<T>::get(device)
+		let record = match load {
+			PowerLoad::Lanes => Power::<T>::get(device),
+			PowerLoad::Accelerator => AcceleratorPower::<T>::get(device),
+		};
+		record
 			.filter(|power| {
 				now.checked_sub(power.measured_at)
 					.is_some_and(|age| age <= parameters.power_max_age_millis)
@@ -259,10 +265,13 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_reap_device(device: DeviceId) -> DispatchResult {
 		ensure!(T::Devices::device(device).is_none(), Error::<T>::DeviceExists);
-		let kept = Power::<T>::contains_key(device) || Ledgers::<T>::contains_key(device);
+		let kept = Power::<T>::contains_key(device)
+			|| AcceleratorPower::<T>::contains_key(device)
+			|| Ledgers::<T>::contains_key(device);
 		ensure!(kept, Error::<T>::NothingToReap);
 
 		Power::<T>::remove(device);
+		AcceleratorPower::<T>::remove(device);
 		Ledgers::<T>::remove(device);
 		Self::deposit_event(Event::DeviceReaped { device });
 		Ok(())
@@ -286,7 +295,7 @@ impl<T: Config> EnergyInspect for Pallet<T> {
 		let now = T::Clock::now();
 		let parameters = Parameters::<T>::get();
 		let tariff = Tariffs::<T>::get(info.site).ok_or(QuoteError::NoTariff)?;
-		let reading = Self::fresh_power(device, now, &parameters)?;
+		let reading = Self::fresh_power(device, PowerLoad::Lanes, now, &parameters)?;
 		let rate = Self::median(&Feeders::<T>::get(tariff.currency), now, &parameters)
 			.ok_or(QuoteError::FeedStale)?;
 		let terms = Terms {
@@ -304,21 +313,35 @@ impl<T: Config> EnergyInspect for Pallet<T> {
 
 	fn wall_power(device: DeviceId, lanes: u16) -> Result<MilliWatts, QuoteError> {
 		let (info, site) = Self::place(device)?;
-		let reading = Self::fresh_power(device, T::Clock::now(), &Parameters::<T>::get())?;
+		let (now, parameters) = (T::Clock::now(), Parameters::<T>::get());
+		let reading = Self::fresh_power(device, PowerLoad::Lanes, now, &parameters)?;
 		power::placement_power(&reading, lanes, info.lanes)
+			.and_then(|power| power::wall_power(power, site.pue))
+			.map_err(|_| QuoteError::Overflow)
+	}
+
+	fn full_power(device: DeviceId, load: PowerLoad) -> Result<MilliWatts, QuoteError> {
+		let (_, site) = Self::place(device)?;
+		let reading = Self::fresh_power(device, load, T::Clock::now(), &Parameters::<T>::get())?;
+		// Whatever it is that is busy, all of it is.
+		power::placement_power(&reading, 1, 1)
 			.and_then(|power| power::wall_power(power, site.pue))
 			.map_err(|_| QuoteError::Overflow)
 	}
 }
 
 impl<T: Config> PowerSink for Pallet<T> {
-	fn on_power(device: DeviceId, reading: PowerReading) {
+	fn on_power(device: DeviceId, load: PowerLoad, reading: PowerReading) {
 		if T::Devices::device(device).is_none() || !power::plausible(&reading) {
 			Self::deposit_event(Event::PowerRejected { device });
 			return;
 		}
-		Power::<T>::insert(device, PowerRecord { reading, measured_at: T::Clock::now() });
-		Self::deposit_event(Event::PowerRecorded { device, reading });
+		let record = PowerRecord { reading, measured_at: T::Clock::now() };
+		match load {
+			PowerLoad::Lanes => Power::<T>::insert(device, record),
+			PowerLoad::Accelerator => AcceleratorPower::<T>::insert(device, record),
+		}
+		Self::deposit_event(Event::PowerRecorded { device, load, reading });
 	}
 }
 
@@ -376,7 +399,7 @@ impl<T: Config> Pallet<T> {
 			ensure!(tariff.micro_per_kwh.iter().all(|p| *p <= dearest), "3: price too high");
 			ensure!(code(tariff.currency), "3: invalid currency code");
 		}
-		for record in Power::<T>::iter_values() {
+		for record in Power::<T>::iter_values().chain(AcceleratorPower::<T>::iter_values()) {
 			ensure!(power::plausible(&record.reading), "4: implausible reading");
 			ensure!(record.measured_at <= now, "4: reading from the future");
 		}

@@ -29,7 +29,7 @@ pub mod pallet {
 	use alloc::vec::Vec;
 	use armature_primitives::{
 		energy::{BreakEven, CurrencyCode, Placement, QuoteError, Tariff},
-		telemetry::PowerReading,
+		telemetry::{PowerLoad, PowerReading},
 		traits::{DeviceInspect, DeviceLifecycle, EnergyInspect},
 		Balance, DeviceId, Moment, Ppm, SiteId,
 	};
@@ -91,9 +91,13 @@ pub mod pallet {
 		ValueQuery,
 	>;
 
-	/// The last plausible power figures of each device.
+	/// The last plausible power figures of each device with all lanes busy.
 	#[pallet::storage]
 	pub type Power<T: Config> = StorageMap<_, Twox64Concat, DeviceId, PowerRecord>;
+
+	/// The last plausible power figures of each device while it computed products.
+	#[pallet::storage]
+	pub type AcceleratorPower<T: Config> = StorageMap<_, Twox64Concat, DeviceId, PowerRecord>;
 
 	/// The account of each device that ever earned or used energy.
 	#[pallet::storage]
@@ -165,6 +169,8 @@ pub mod pallet {
 		PowerRecorded {
 			/// The device.
 			device: DeviceId,
+			/// What kept it busy.
+			load: PowerLoad,
 			/// The figures.
 			reading: PowerReading,
 		},

@@ -6,7 +6,7 @@ use armature_primitives::{
 	device::{DeviceInfo, DeviceStatus, SiteInfo, Tier},
 	ed25519,
 	energy::{CurrencyCode, Tariff, HOURS_PER_DAY},
-	telemetry::{PowerReading, PowerSource},
+	telemetry::{PowerLoad, PowerReading, PowerSource},
 	traits::{DeviceInspect, DeviceLifecycle, PowerSink},
 	units::ARMA,
 	Balance, DeviceId, MilliWatts, Moment, Ppm, RegionId, SiteId,
@@ -267,7 +267,7 @@ impl ExtBuilder {
 			if self.ready {
 				let origin = RuntimeOrigin::signed(PROVIDER);
 				Energy::set_tariff(origin, SITE, flat(EUR, 300_000)).expect("the owner");
-				<Energy as PowerSink>::on_power(DEVICE, reading());
+				<Energy as PowerSink>::on_power(DEVICE, PowerLoad::Lanes, reading());
 				submit_all(50 * ARMA);
 				System::reset_events();
 			}

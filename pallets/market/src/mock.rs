@@ -9,7 +9,7 @@ use armature_primitives::{
 	energy::{BreakEven, CurrencyCode, Placement, QuoteError},
 	lease::NewLease,
 	market::{AskTerms, OrderSpec, Refusal},
-	telemetry::PowerSource,
+	telemetry::{PowerLoad, PowerSource},
 	traits::{
 		AttestationInspect, AvailabilityInspect, DeviceInspect, EnergyInspect, LeaseOpener,
 		PerformanceInspect,
@@ -199,6 +199,9 @@ impl EnergyInspect for World {
 		Ok(quote(break_even, placement.duration_millis))
 	}
 	fn wall_power(device: DeviceId, _: u16) -> Result<MilliWatts, QuoteError> {
+		known(device).ok_or(QuoteError::UnknownDevice)?.power
+	}
+	fn full_power(device: DeviceId, _: PowerLoad) -> Result<MilliWatts, QuoteError> {
 		known(device).ok_or(QuoteError::UnknownDevice)?.power
 	}
 }

@@ -121,8 +121,8 @@ pub struct RoundTrip {
 	pub verifier: Position,
 	/// Its network: several verifiers in one do not count as several.
 	pub network: Network,
-	/// The least of its round trips. Each answer must be signed by the device's key over a nonce of
-	/// the verifier and a recent block.
+	/// The least of its round trips. Each answer must be signed by the device's key over a nonce of the
+	/// verifier and the task, whose seed follows from a recent block.
 	pub micros: u32,
 }
 

@@ -117,6 +117,14 @@ pub fn kbps(bytes: u64, micros: u64) -> u32 {
 	u32::try_from(rate).unwrap_or(u32::MAX)
 }
 
+/// The round trip to the nearest verifier, in microseconds: the second least of all, for one verifier alone
+/// could say anything. The only one where there is one, and zero where there is none.
+pub fn nearest(round_trips: &[u32]) -> u32 {
+	let mut sorted = round_trips.to_vec();
+	sorted.sort_unstable();
+	sorted.get(1).or(sorted.first()).copied().unwrap_or_default()
+}
+
 /// What the verifiers of a round moved at once, in kilobits per second, saturating: the sum of their
 /// `rates`, each up to the lower median of all.
 pub fn together(rates: &[u32]) -> u32 {

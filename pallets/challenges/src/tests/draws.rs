@@ -3,7 +3,7 @@
 use crate::{mock::*, *};
 use armature_primitives::{
 	challenge::{Assignment, AssignmentPhase, CpuChallenge, Work, WorkKind},
-	device::DeviceStatus,
+	device::{AcceleratorOffer, DeviceStatus},
 	ed25519, DeviceId, MilliWatts, Ppm, RoundId, H256,
 };
 use codec::Encode;
@@ -456,6 +456,42 @@ fn device_that_was_asked_for_should_be_among_those_that_start() {
 				Now::mutate(|now| *now += 2_000);
 			}
 		});
+}
+
+#[test]
+fn circuit_should_carry_accelerators_that_multiply_together() {
+	let started = |lanes, accelerator: Option<u32>| {
+		let mut count = 0;
+		ExtBuilder::default()
+			.devices(2)
+			.parameters(without_draws)
+			.build_and_execute(|| {
+				PowerCap::set(MilliWatts(1_000));
+				for device in 0..2 {
+					put_device_of(7, device, DeviceStatus::Active);
+					enrol(device);
+					let offer = AcceleratorOffer { memory_mib: 1, side: 128 };
+					let who = RuntimeOrigin::signed(OPERATOR);
+					assert_ok!(Challenges::offer_accelerator(who, DeviceId(device), Some(offer)));
+					WallPower::mutate(|known| known.insert(DeviceId(device), MilliWatts(lanes)));
+					if let Some(watts) = accelerator {
+						let power = MilliWatts(watts);
+						AcceleratorPower::mutate(|known| known.insert(DeviceId(device), power));
+					}
+				}
+				Params::<Test>::mutate(|parameters| parameters.gemm_part = Ppm::ONE);
+				Challenges::start(&draw(50), &7, None);
+				let is_gemm = |round: &RoundOf<Test>| round.task.work.kind() == WorkKind::Gemm;
+				count = Rounds::<Test>::iter_values().filter(is_gemm).count();
+			});
+		count
+	};
+	assert_eq!(started(100, Some(400)), 2);
+	assert_eq!(started(100, Some(401)), 1);
+	assert_eq!(started(500, Some(400)), 2);
+	// What it draws under products is not known before the first round.
+	assert_eq!(started(400, None), 2);
+	assert_eq!(started(401, None), 1);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::{mock::*, *};
 use armature_primitives::{
 	challenge::{GemmChallenge, Measured, Verdict, Work, WorkKind},
 	device::{AcceleratorOffer, DeviceStatus, GemmScore, Performance, MAX_ACCELERATOR_MIB},
+	telemetry::PowerLoad,
 	traits::PerformanceInspect,
 	DeviceId, Ppm, H256,
 };
@@ -128,8 +129,9 @@ fn passed_round_should_show_what_was_computed() {
 		let (round, device) = (round.task.round, DeviceId(0));
 		assert!(events().contains(&Event::RoundClosed { round, device, outcome }));
 		assert!(events().contains(&Event::PerformanceUpdated { device, performance }));
-		// Lanes are idle meanwhile.
-		assert!(PowerLog::get().is_empty());
+		let power: Vec<_> =
+			PowerLog::get().into_iter().map(|(device, load, _)| (device, load)).collect();
+		assert_eq!(power, [(DeviceId(0), PowerLoad::Accelerator)]);
 		assert_eq!(Enrolments::<Test>::get(device).unwrap().last_rounds.gemm, Some(round));
 	});
 }

@@ -129,6 +129,9 @@ fn each_bound_should_be_checked_on_both_sides() {
 	assert!(ok(&|p| (p.near_metres, p.near_slack_micros) = (0, 0)));
 	assert!(ok(&|p| p.most_steps_per_joule = 1));
 	assert!(!ok(&|p| p.most_steps_per_joule = 0));
+	assert!(ok(&|p| p.most_operations_per_joule = 1));
+	assert!(!ok(&|p| p.most_operations_per_joule = 0));
+	assert!(ok(&|p| p.most_accelerator_power = MilliWatts(0)));
 	assert!(ok(&|p| (p.most_base_power, p.most_lane_power) = (MilliWatts(1), MilliWatts(0))));
 	assert!(!ok(&|p| p.most_base_power = MilliWatts(0)));
 	assert!(ok(&|p| p.most_power_error = Ppm(1_000_000)));

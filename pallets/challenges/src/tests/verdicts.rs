@@ -4,7 +4,7 @@ use crate::{mock::*, *};
 use armature_primitives::{
 	challenge::{Assignment, AssignmentPhase, ChallengeFailure, Measured, Verdict},
 	device::{CpuScore, Performance},
-	telemetry::{PowerReading, PowerSource},
+	telemetry::{PowerLoad, PowerReading, PowerSource},
 	DeviceId, MilliWatts, Ppm, RoundId, H256,
 };
 use frame_support::{assert_noop, assert_ok, traits::Hooks, weights::Weight};
@@ -41,9 +41,10 @@ fn round_should_close_with_its_last_verdict() {
 		assert_eq!(Challenges::performance_of(DeviceId(0)), performance);
 		let log = PowerLog::get();
 		assert_eq!(log.len(), 1);
-		assert_eq!(log[0].0, DeviceId(0));
-		assert_eq!((log[0].1.idle, log[0].1.loaded), (MilliWatts(22), MilliWatts(90)));
-		assert_eq!((log[0].1.source, log[0].1.error), (PowerSource::BoardSensor, Ppm(50_000)));
+		let (device, load, reading) = log[0];
+		assert_eq!((device, load), (DeviceId(0), PowerLoad::Lanes));
+		assert_eq!((reading.idle, reading.loaded), (MilliWatts(22), MilliWatts(90)));
+		assert_eq!((reading.source, reading.error), (PowerSource::BoardSensor, Ppm(50_000)));
 		let outcome = RoundOutcome::Passed { measured: Measured::Cpu { elapsed_millis: 5_000 } };
 		assert_eq!(
 			events()[1..],

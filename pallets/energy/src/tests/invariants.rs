@@ -10,7 +10,7 @@ use crate::{Feeders, Ledger, Power, Tariffs};
 use armature_primitives::{
 	device::DeviceStatus,
 	energy::Placement,
-	telemetry::{PowerReading, PowerSource},
+	telemetry::{PowerLoad, PowerReading, PowerSource},
 	traits::{EnergyInspect, EnergyLedger, PowerSink},
 	MilliWattHours, MilliWatts, Ppm,
 };
@@ -93,7 +93,7 @@ fn apply(op: Op) {
 				source: PowerSource::Estimated,
 				error: Ppm(error),
 			};
-			<Energy as PowerSink>::on_power(DEVICE, reading);
+			<Energy as PowerSink>::on_power(DEVICE, PowerLoad::Lanes, reading);
 			Ok(())
 		},
 		Op::Energy { energy } => {

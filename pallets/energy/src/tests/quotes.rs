@@ -1,10 +1,10 @@
 //! Quotes, wall power and power readings.
 
 use super::*;
-use crate::{Power, PowerRecord};
+use crate::{AcceleratorPower, Parameters, Power, PowerRecord};
 use armature_primitives::{
 	energy::{BreakEven, Placement, QuoteError},
-	telemetry::{PowerReading, PowerSource},
+	telemetry::{PowerLoad, PowerReading, PowerSource},
 	traits::{EnergyInspect, PowerSink},
 	units::ARMA,
 	DeviceId, MilliWattHours, MilliWatts, Ppm,
@@ -143,12 +143,39 @@ fn wall_power_should_include_pue_and_the_error_band() {
 fn power_should_be_stored_with_the_time_when_plausible() {
 	ExtBuilder::default().build_and_execute(|| {
 		advance(9);
-		<Energy as PowerSink>::on_power(DEVICE, reading());
+		<Energy as PowerSink>::on_power(DEVICE, PowerLoad::Lanes, reading());
 		assert_eq!(
 			Power::<Test>::get(DEVICE),
 			Some(PowerRecord { reading: reading(), measured_at: START + 9 })
 		);
-		assert_eq!(events(), [Event::PowerRecorded { device: DEVICE, reading: reading() }]);
+		assert_eq!(
+			events(),
+			[Event::PowerRecorded { device: DEVICE, load: PowerLoad::Lanes, reading: reading() }]
+		);
+	});
+}
+
+#[test]
+fn power_of_an_accelerator_should_be_kept_apart() {
+	ExtBuilder::default().ready().build_and_execute(|| {
+		let full = |load| <Energy as EnergyInspect>::full_power(DEVICE, load);
+		// 105 W with the error band, and PUE.
+		assert_eq!(full(PowerLoad::Lanes), Ok(MilliWatts(115_500)));
+		assert_eq!(full(PowerLoad::Accelerator), Err(QuoteError::NoPower));
+		let busy = PowerReading { loaded: MilliWatts(700_000), ..reading() };
+		<Energy as PowerSink>::on_power(DEVICE, PowerLoad::Accelerator, busy);
+		let load = PowerLoad::Accelerator;
+		assert_eq!(events(), [Event::PowerRecorded { device: DEVICE, load, reading: busy }]);
+		assert_eq!(full(PowerLoad::Accelerator), Ok(MilliWatts(808_500)));
+		assert_eq!(full(PowerLoad::Lanes), Ok(MilliWatts(115_500)));
+		assert_eq!(Energy::wall_power(DEVICE, LANES), Ok(MilliWatts(115_500)));
+		let record = AcceleratorPower::<Test>::get(DEVICE).unwrap();
+		assert_eq!(record, PowerRecord { reading: busy, measured_at: START });
+		// It counts as long as that of lanes.
+		advance(Parameters::<Test>::get().power_max_age_millis);
+		assert!(full(PowerLoad::Accelerator).is_ok());
+		advance(1);
+		assert_eq!(full(PowerLoad::Accelerator), Err(QuoteError::NoPower));
 	});
 }
 
@@ -161,7 +188,7 @@ fn power_should_be_rejected_when_implausible_and_the_last_stands() {
 			PowerReading { error: Ppm(1_000_001), ..reading() },
 		];
 		for reading in bad {
-			<Energy as PowerSink>::on_power(DEVICE, reading);
+			<Energy as PowerSink>::on_power(DEVICE, PowerLoad::Lanes, reading);
 			assert_eq!(events(), [Event::PowerRejected { device: DEVICE }]);
 		}
 		assert_eq!(Power::<Test>::get(DEVICE).unwrap().reading, reading());
@@ -171,7 +198,7 @@ fn power_should_be_rejected_when_implausible_and_the_last_stands() {
 #[test]
 fn power_should_be_rejected_when_the_device_is_unknown() {
 	ExtBuilder::default().build_and_execute(|| {
-		<Energy as PowerSink>::on_power(DeviceId(8), reading());
+		<Energy as PowerSink>::on_power(DeviceId(8), PowerLoad::Lanes, reading());
 		assert_eq!(events(), [Event::PowerRejected { device: DeviceId(8) }]);
 		assert_eq!(Power::<Test>::iter().count(), 0);
 	});

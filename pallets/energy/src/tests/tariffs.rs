@@ -1,9 +1,10 @@
 //! `set_tariff`, `clear_tariff`, `reap_device`.
 
 use super::*;
-use crate::{Ledgers, Power, Tariffs};
+use crate::{AcceleratorPower, Ledgers, Power, Tariffs};
 use armature_primitives::{
 	energy::CurrencyCode,
+	telemetry::PowerLoad,
 	traits::{EnergyLedger, PowerSink},
 	DeviceId, MilliWattHours, SiteId,
 };
@@ -102,10 +103,14 @@ fn records_should_be_reaped_when_only_one_of_them_is_left() {
 		<Energy as EnergyLedger>::on_income(DEVICE, 1);
 		DeviceTable::mutate(|table| table.clear());
 		assert_ok!(Energy::reap_device(signed(STRANGER), DEVICE));
-		insert_device(device_info());
-		<Energy as PowerSink>::on_power(DEVICE, reading());
-		DeviceTable::mutate(|table| table.clear());
-		assert_ok!(Energy::reap_device(signed(STRANGER), DEVICE));
+		for load in [PowerLoad::Lanes, PowerLoad::Accelerator] {
+			insert_device(device_info());
+			<Energy as PowerSink>::on_power(DEVICE, load, reading());
+			DeviceTable::mutate(|table| table.clear());
+			assert_ok!(Energy::reap_device(signed(STRANGER), DEVICE));
+			assert!(AcceleratorPower::<Test>::get(DEVICE).is_none());
+			assert!(Power::<Test>::get(DEVICE).is_none());
+		}
 		assert_noop!(
 			Energy::reap_device(signed(STRANGER), DeviceId(8)),
 			Error::<Test>::NothingToReap

@@ -137,7 +137,8 @@ fn has_ways_to_all(network: &Network, device: u64) -> Result<()> {
 	let trips = shown["score"]["round_trips"].as_array().context("a list")?;
 	ensure!(trips.len() == 3, "{shown}");
 	let way = &shown["performance"]["network"];
-	ensure!(way["nearest_micros"] == trips[0]["micros"], "{shown}");
+	// The nearest is the second nearest: one verifier alone could say anything.
+	ensure!(way["nearest_micros"] == trips[1]["micros"], "{shown}");
 	for moved in ["up_kbps", "down_kbps"] {
 		// Loopback moves a thousand times as much.
 		ensure!(way[moved].as_u64() > Some(1_000), "{shown}");

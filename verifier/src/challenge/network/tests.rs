@@ -134,6 +134,17 @@ fn rates_should_be_rounded_down() {
 }
 
 #[test]
+fn one_verifier_alone_should_not_bring_a_device_nearer() {
+	assert_eq!(nearest(&[]), 0);
+	assert_eq!(nearest(&[70]), 70);
+	assert_eq!(nearest(&[70, 50]), 70);
+	assert_eq!(nearest(&[30, 10, 20]), 20);
+	assert_eq!(nearest(&[1, 500, 400, 600, 700]), 400);
+	assert_eq!(nearest(&[500, 500, u32::MAX]), 500);
+	assert_eq!(nearest(&[u32::MAX; 5]), u32::MAX);
+}
+
+#[test]
 fn no_rate_should_count_beyond_the_lower_median() {
 	assert_eq!(together(&[]), 0);
 	assert_eq!(together(&[70]), 70);
