@@ -2,10 +2,14 @@
 
 fn main() {
 	// The builder looks for Cargo.lock above the target directory, which lies outside the checkout.
-	// Without the hint the Wasm would be built from whatever versions are newest.
+	// Without the hint the Wasm would be built from whatever versions are newest. The folder is asked for
+	// when this runs: what was compiled in another checkout may be used again.
 	#[cfg(feature = "std")]
-	if std::env::var_os("WASM_BUILD_WORKSPACE_HINT").is_none() {
-		std::env::set_var("WASM_BUILD_WORKSPACE_HINT", concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+	if let (None, Some(here)) = (
+		std::env::var_os("WASM_BUILD_WORKSPACE_HINT"),
+		std::env::var_os("CARGO_MANIFEST_DIR").map(std::path::PathBuf::from),
+	) {
+		std::env::set_var("WASM_BUILD_WORKSPACE_HINT", here.join(".."));
 	}
 
 	#[cfg(feature = "std")]
