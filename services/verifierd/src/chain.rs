@@ -84,6 +84,9 @@ pub trait ChainView: Send + Sync {
 	/// verifier's clock for a round starts when it first shows up here.
 	async fn open_rounds(&self) -> Result<Vec<Assignment>, ChainError>;
 
+	/// How long after its block a fraud in a round can be proved at the latest, in milliseconds.
+	async fn fraud_window_millis(&self) -> Result<u64, ChainError>;
+
 	/// Posts hashes of verdicts in one call; either all are taken or none is.
 	async fn seal_verdicts(&self, seals: &[(RoundId, H256)]) -> Result<(), ChainError>;
 

@@ -135,9 +135,8 @@ pub struct ChallengeConfig {
 	/// A seal or verdict that the chain still waits for is posted again after this time: before the
 	/// posting margin is over.
 	pub repost_millis: u64,
-	/// What a device signed and opened in a round is kept for this time: as long as a fraud in it can
-	/// be proved (a day, from the round's end), and a little longer. Of memory, products and storage
-	/// nothing is kept that was opened.
+	/// What a device signed and opened in a round is kept for this time, and as long as the chain takes proofs
+	/// of a fraud in it, whichever is longer. Of memory, products and storage nothing is kept that was opened.
 	pub evidence_millis: u64,
 	/// Whether a segment, a block or an entry that was found to be wrong, or that a device signed two roots,
 	/// is proved to the chain, which slashes the device. Pays a reward; a proof of what is right costs its bond.
@@ -200,7 +199,7 @@ impl Default for ChallengeConfig {
 	fn default() -> Self {
 		Self {
 			poll_millis: 500,
-			samples: 30,
+			samples: 44,
 			memory_samples: 24,
 			gemm_samples: 24,
 			stored_samples: 24,

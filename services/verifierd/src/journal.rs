@@ -126,6 +126,19 @@ pub(crate) struct Horizon {
 	pub(crate) rest: Moment,
 }
 
+/// The journal keeps what is closed for a day, and evidence for longer.
+pub(crate) const KEEP_MILLIS: u64 = 24 * 3_600_000;
+
+impl Horizon {
+	/// At this moment: evidence is kept for as long as the settings say, and as frauds can be proved.
+	pub(crate) fn at(now: Moment, evidence_millis: u64, fraud_millis: u64) -> Self {
+		Self {
+			evidence: now.saturating_sub(evidence_millis.max(fraud_millis)),
+			rest: now.saturating_sub(KEEP_MILLIS),
+		}
+	}
+}
+
 /// The journal. All calls block; callers use `spawn_blocking`.
 pub(crate) struct Journal {
 	database: Database,

@@ -9,7 +9,7 @@ use crate::{
 	disputes::rerun,
 	error::Error,
 	evidence::JOURNAL_FILE,
-	journal::{Horizon, Journal, JournalError},
+	journal::{Horizon, Journal, JournalError, KEEP_MILLIS},
 	metrics::{Metrics, Post},
 	posting::{post_verdicts, prove_frauds, Step},
 	registration::watch_registration,
@@ -56,9 +56,6 @@ const FORGET_INTERVAL: Duration = Duration::from_secs(600);
 
 /// How long a stop waits for the journal's last write.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The journal keeps what is closed for a day, and evidence for as long as the settings say.
-const KEEP_MILLIS: u64 = 24 * 3_600_000;
 
 /// A running verifier.
 pub struct Verifier {
@@ -490,15 +487,13 @@ async fn maintain(service: Arc<Service>) {
 			_ = forget.tick() => {
 				let rounds = lock(&service.open_rounds).clone();
 				let disputes = lock(&service.open_disputes).clone();
+				let frauds = timed(CHAIN_TIMEOUT, service.chain.fraud_window_millis()).await;
 				// Before the chain has answered, nothing is known to be closed.
-				if let (Some(rounds), Some(disputes)) = (rounds, disputes) {
+				if let (Some(rounds), Some(disputes), Ok(frauds)) = (rounds, disputes, frauds) {
 					let tasks =
 						rounds.iter().map(|assignment| task_hash(&assignment.task)).collect();
-					let now = unix_millis();
-					let horizon = Horizon {
-						evidence: now.saturating_sub(service.config.challenges.evidence_millis),
-						rest: now.saturating_sub(KEEP_MILLIS),
-					};
+					let kept = service.config.challenges.evidence_millis;
+					let horizon = Horizon::at(unix_millis(), kept, frauds);
 					let forget =
 						move |journal: &Journal| journal.forget(&tasks, &disputes, horizon);
 					service.with_journal(forget).await;

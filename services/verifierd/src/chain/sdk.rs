@@ -181,6 +181,15 @@ impl ChainView for SdkChain {
 			.map_err(failed)
 	}
 
+	async fn fraud_window_millis(&self) -> Result<u64, ChainError> {
+		let at = self.best().await?;
+		let parameters = query::challenge_parameters(&at).await.map_err(failed)?;
+		Ok(parameters
+			.window_millis
+			.saturating_add(parameters.reveal_millis)
+			.saturating_add(parameters.dispute_millis))
+	}
+
 	async fn seal_verdicts(&self, seals: &[(RoundId, H256)]) -> Result<(), ChainError> {
 		let seals = seals.iter().map(|(round, seal)| (Static(*round), *seal)).collect();
 		self.submit(&api::tx().challenges().seal_verdicts(BoundedVec(seals))).await

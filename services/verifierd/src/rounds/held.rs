@@ -17,6 +17,7 @@ use armature_primitives::{
 };
 use armature_verifier::challenge::fraud::SignedCommit;
 use codec::Decode;
+use tokio::time::Instant;
 
 /// What a device committed to in one round.
 pub(super) struct Held<'a> {
@@ -32,8 +33,8 @@ pub(super) struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-	/// Has the device do its work again, which it lost, and sign the same root.
-	pub(super) async fn again(&mut self) -> Result<(), Halt> {
+	/// Has the device do its work again by `until`, which it lost, and sign the same root.
+	pub(super) async fn again(&mut self, until: Instant) -> Result<(), Halt> {
 		let Some(left) = self.losses_left.checked_sub(1) else {
 			let (round, device) = (self.task.round.0, self.task.device.0);
 			tracing::warn!(round, device, "device does not keep what it commits to");
@@ -41,7 +42,7 @@ impl<'a> Held<'a> {
 		};
 		self.losses_left = left;
 		let Self { judge, task, clock, key, signed, .. } = *self;
-		judge.commit_again(task, clock, clock.ends, key, signed).await?;
+		judge.commit_again(task, clock, until.min(clock.ends), key, signed).await?;
 		// A device that says both at once would be asked without a rest.
 		pause(clock.ends, RETRY_PAUSE).await;
 		Ok(())
@@ -59,7 +60,7 @@ impl<'a> Held<'a> {
 				Ok(Some(encoded)) => return Ok((encoded, place)),
 				Ok(None) => {
 					drop(place);
-					self.again().await?;
+					self.again(self.clock.ends).await?;
 				},
 				// Others come first for now.
 				Err(ChallengeFailure::NoAnswer) if !self.clock.left().is_zero() => drop(place),

@@ -1,14 +1,16 @@
 //! Storage: blocks that nobody could foresee are read in time, and others are filled again.
 //!
 //! A device commits soon, or it could fill its sectors between the round's block and that: see
-//! [`super::hurry`]. One that has lost what it committed to may commit again until the round's end, for the
-//! time of the first commitment stands.
+//! [`super::hurry`]. Nor may it fill them between its commitment and the draw: a device that is away then has
+//! [`GRACE`] to come back.
 //!
 //! What is read is timed from the moment when the draw is sent. Whoever has seen it can fill blocks again
 //! that are not kept, so the clock runs on whatever a device says instead, and it is asked for the same
 //! blocks until its time is over. Where the connection breaks, or the device has lost what it committed
 //! to, no time would mean anything: other blocks are drawn, in [`MAX_DRAWS`] draws at most, for each is
-//! another chance for a device that has left blocks out.
+//! another chance for a device that has left blocks out. So it has from the round's block until then, at most
+//! `commit + read + 2 GRACE`, to fill what it does not keep, and `read` for what was drawn. One that has to
+//! commit again has no more time for that.
 //!
 //! The blocks that are filled again are drawn once, and asked for in parts: see [`super::held`].
 //!
@@ -25,7 +27,7 @@ use armature_p2p::{
 	messages::MAX_BLOCKS, ControlRequest, ControlResponse, P2pError, PeerId, Refusal,
 };
 use armature_primitives::{
-	challenge::{ChallengeFailure, ChallengeTask, Measured, WorkKind},
+	challenge::{ChallengeFailure, ChallengeTask, Measured, StorageChallenge, WorkKind},
 	ed25519::Public,
 };
 use armature_verifier::challenge::{
@@ -49,6 +51,9 @@ const MAX_DRAWS: u32 = 2;
 /// How often a device may lose what it committed to.
 const MAX_LOSSES: u32 = 2;
 
+/// How long a device may be away before a draw: what coming back takes after a connection broke.
+const GRACE: Duration = Duration::from_secs(2);
+
 /// How long an answer is waited for beyond the time that the device has: one that comes late is told from
 /// none.
 const LATE: Duration = Duration::from_millis(100);
@@ -57,7 +62,9 @@ const LATE: Duration = Duration::from_millis(100);
 struct Inspection<'a> {
 	held: Held<'a>,
 	storage: SealedStorage,
-	/// How long the device may take to read.
+	/// How long after the round's block the device may take to commit.
+	commit_millis: u32,
+	/// How long it may take to read.
 	read_millis: u32,
 }
 
@@ -89,7 +96,8 @@ impl Judge {
 			return Err(Unjudged::BadTask(ChallengeError::OtherKind));
 		};
 		let held = Held { judge: self, task, clock, key, signed, losses_left: MAX_LOSSES };
-		let mut inspection = Inspection { held, storage, read_millis: size.read_millis };
+		let StorageChallenge { commit_millis, read_millis, .. } = *size;
+		let mut inspection = Inspection { held, storage, commit_millis, read_millis };
 		match inspection.shown().await {
 			Ok(read_millis) => {
 				let measured = Measured::Storage { answer_millis, read_millis };
@@ -110,11 +118,19 @@ impl<'a> Inspection<'a> {
 
 	/// Has the device read blocks in time, with the place that they take.
 	async fn read(&mut self) -> Result<(u32, Place<'a>), Halt> {
-		let (judge, clock, task) = (self.held.judge, self.held.clock, self.held.task);
+		let (judge, task) = (self.held.judge, self.held.task);
 		let mut draws = 0u32;
-		while draws < MAX_DRAWS && !clock.left().is_zero() {
+		// The commitment came in time: this verifier did nothing about it until now.
+		if Instant::now() >= self.draw_ends(draws) {
+			return Err(Unjudged::TooLate.into());
+		}
+		while draws < MAX_DRAWS {
+			let until = self.draw_ends(draws);
+			if Instant::now() >= until {
+				break;
+			}
 			if let Some(peer) = judge.peer_of(task.device) {
-				let place = self.place().await?;
+				let place = self.place(until).await?;
 				let read = self.timed_read(peer).await?;
 				if !matches!(read, Read::Unsent) {
 					draws = draws.saturating_add(1);
@@ -123,31 +139,32 @@ impl<'a> Inspection<'a> {
 					Read::Done(millis) => return Ok((millis, place)),
 					Read::Gone if draws < MAX_DRAWS => {
 						drop(place);
-						self.held.again().await?;
+						self.held.again(self.draw_ends(draws)).await?;
 						continue;
 					},
 					Read::Gone | Read::CutOff | Read::Unsent => {},
 				}
 			}
-			pause(clock.ends, RETRY_PAUSE).await;
+			pause(self.draw_ends(draws), RETRY_PAUSE).await;
 		}
 		let (round, device) = (task.round.0, task.device.0);
 		tracing::info!(round, device, draws, "device has read no blocks");
 		Err(ChallengeFailure::NoAnswer.into())
 	}
 
-	/// Waits for a place while there is time to read, unless there was none before.
-	async fn place(&self) -> Result<Place<'a>, Unjudged> {
-		let (judge, clock) = (self.held.judge, self.held.clock);
-		let since = Instant::now();
-		let place = judge.place(clock).await?;
-		let (left, waited) = (clock.left(), since.elapsed());
-		// The device would have had its time, had others not come first.
-		let is_lost = left < self.limit() && left.saturating_add(waited) >= self.limit();
-		if is_lost && waited >= RETRY_PAUSE {
-			return Err(Unjudged::NoPlace);
-		}
-		Ok(place)
+	/// Until when blocks may be drawn after so many draws. There is time to read them before the verdict is
+	/// due.
+	fn draw_ends(&self, draws: u32) -> Instant {
+		let clock = self.held.clock;
+		let latest = clock.at(drawn_within(self.commit_millis, self.read_millis, draws));
+		let read = Duration::from_millis(self.read_millis.into());
+		clock.ends.checked_sub(read).map_or(clock.since, |ends| ends.min(latest))
+	}
+
+	/// Waits for a place while blocks may be drawn. None was free where the device would have had its time.
+	async fn place(&self, until: Instant) -> Result<Place<'a>, Unjudged> {
+		let Held { judge, clock, .. } = self.held;
+		judge.place_by(until, clock).await?.ok_or(Unjudged::NoPlace)
 	}
 
 	/// How long an answer is waited for.
@@ -258,6 +275,13 @@ impl<'a> Inspection<'a> {
 		}
 		Ok(())
 	}
+}
+
+/// How long after the round's block, at the most, blocks are drawn after so many draws.
+fn drawn_within(commit_millis: u32, read_millis: u32, draws: u32) -> Duration {
+	let commit = Duration::from_millis(commit_millis.into());
+	let again = Duration::from_millis(read_millis.into()).saturating_add(GRACE);
+	commit.saturating_add(GRACE).saturating_add(again.saturating_mul(draws))
 }
 
 fn out_of_bounds(error: SizeError) -> Unjudged {

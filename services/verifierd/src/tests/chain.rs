@@ -146,6 +146,10 @@ impl ChainView for MemoryChain {
 		Ok(open.iter().map(assignment).collect())
 	}
 
+	async fn fraud_window_millis(&self) -> Result<u64, ChainError> {
+		Ok(90_000_000)
+	}
+
 	async fn seal_verdicts(&self, seals: &[(RoundId, H256)]) -> Result<(), ChainError> {
 		self.answer()?;
 		self.check_rounds(seals.iter().map(|(round, _)| *round))?;

@@ -228,3 +228,15 @@ fn file_of_an_older_version_should_open() {
 	assert_eq!(journal.first_seen(&[hash], 20).unwrap(), [20]);
 	assert!(journal.proofs().unwrap().is_empty());
 }
+
+#[test]
+fn evidence_should_be_kept_while_a_fraud_can_be_proved() {
+	const DAY: u64 = 86_400_000;
+	let horizon = |settings, frauds| Horizon::at(40 * DAY, settings, frauds).evidence / DAY;
+	assert_eq!(horizon(2 * DAY, DAY), 38);
+	// The chain takes proofs for longer.
+	assert_eq!(horizon(2 * DAY, 30 * DAY), 10);
+	assert_eq!(Horizon::at(40 * DAY, DAY, 30 * DAY).rest, 39 * DAY);
+	// Before there was time.
+	assert_eq!(Horizon::at(1, DAY, DAY).evidence, 0);
+}

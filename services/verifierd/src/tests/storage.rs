@@ -325,6 +325,36 @@ async fn draw_should_wait_for_a_device_that_is_away() {
 }
 
 #[tokio::test]
+async fn device_that_is_away_until_it_could_have_filled_its_sectors_should_fail() {
+	// After its commitment, after a draw that it has not answered, and after it has lost its round.
+	for (script, reads) in
+		[(Script::Honest, 0), (Script::MissesReads(1), 1), (Script::LosesWork(1), 1)]
+	{
+		let dir = tempfile::tempdir().unwrap();
+		let chain = Arc::new(MemoryChain::default());
+		let verifier = cramped(dir.path(), &chain, 60_000).await;
+		let holder = Device::connect(1, Script::OpensWhenTold, &verifier).await;
+		let device = Device::connect(2, script, &verifier).await;
+		if reads == 0 {
+			chain.open_round(1, 1, 300_000);
+			wait_for(|| holder.openings() > 0).await;
+		}
+		let begun = Instant::now();
+		chain.open_work(2, 2, 600_000, storage(4_000, 1_000));
+		wait_for(|| device.started() > 0 && device.reads().len() == reads).await;
+		tokio::time::sleep(Duration::from_millis(200)).await;
+		let peer = device.dial(&verifier).await;
+		device.handle.disconnect(peer).await.unwrap();
+		holder.told.notify_one();
+		assert_eq!(chain.verdict(2).await, NO_ANSWER, "{script:?}");
+		// A second draw is due after nine seconds.
+		assert!(begun.elapsed() < Duration::from_secs(60), "{script:?}");
+		assert_eq!((device.reads().len(), device.openings()), (reads, 0), "{script:?}");
+		verifier.stop().await;
+	}
+}
+
+#[tokio::test]
 async fn nobody_should_fail_when_there_was_no_place_while_there_was_time_to_read() {
 	let dir = tempfile::tempdir().unwrap();
 	let chain = Arc::new(MemoryChain::default());

@@ -84,7 +84,7 @@ impl<'a> Inspection<'a> {
 			Reserved::NotYet => return Ok(None),
 			Reserved::Gone => {
 				drop(kept);
-				self.held.again().await?;
+				self.held.again(self.held.clock.ends).await?;
 				return Ok(None);
 			},
 		}

@@ -22,3 +22,14 @@ fn time_to_read_should_be_rounded_up_to_one_millisecond_at_least() {
 	assert_eq!(millis(Duration::from_millis(700)), 700);
 	assert_eq!(millis(Duration::MAX), u32::MAX);
 }
+
+#[test]
+fn draws_should_be_due_soon_after_the_commitment() {
+	let seconds = |millis, read, draws| drawn_within(millis, read, draws).as_secs_f64();
+	assert_eq!(seconds(10_000, 5_000, 0), 12.0);
+	assert_eq!(seconds(10_000, 5_000, 1), 19.0);
+	assert_eq!(seconds(0, 0, 0), GRACE.as_secs_f64());
+	// The longest times that a task can name.
+	let longest = Duration::from_millis(u32::MAX.into());
+	assert_eq!(drawn_within(u32::MAX, u32::MAX, 1), longest * 2 + GRACE * 2);
+}
