@@ -6,8 +6,8 @@
 //! other; so are the states of a round of products, of which they ask for entries. No task is answered with
 //! two roots.
 //!
-//! What a round of storage asks for was sealed long before: the answer comes at once, beside anything else
-//! that runs, and blocks are read for verifiers until the round is over.
+//! What a round of storage asks for was sealed long before: there is nothing to run, the answer comes soon,
+//! beside anything else that runs, and blocks are read for verifiers until the round is over.
 //!
 //! Where the way to verifiers is measured there is nothing to run, but echoes and data to answer with.
 //!
@@ -16,6 +16,7 @@
 mod available;
 mod committee;
 mod fault;
+mod floor;
 mod gemm;
 mod holding;
 mod hurried;
@@ -48,41 +49,15 @@ use armature_primitives::{
 use armature_verifier::challenge::{check_work, SegmentOpening};
 use codec::Encode;
 use futures::FutureExt;
-use gemm::Products;
 use memory::Held;
 use network::Network;
-use planted::PlantedRound;
 use rounds::{Committed, Rounds, Running};
-use runner::{Runner, Settings, Shown};
+use runner::{Asked, Runner, Settings, Shown};
 use std::sync::{atomic::AtomicBool, Arc, Mutex};
 use stored::Stored;
 
 pub use fault::ChallengeFault;
 pub use planted::PlantedError;
-
-/// What verifiers ask about in a round of memory.
-enum Memory {
-	/// Filled memory.
-	Held(Arc<Held>),
-	/// None: the answer was made up.
-	Planted(Arc<PlantedRound>),
-}
-
-/// What verifiers ask about in a round of products.
-enum States {
-	/// Computed states.
-	Held(Arc<Products>),
-	/// None: the answer was made up.
-	Planted(Arc<PlantedRound>),
-}
-
-/// What verifiers ask about in a round of storage.
-enum Sectors {
-	/// Sealed sectors.
-	Held(Arc<Stored>),
-	/// None: the answer was made up.
-	Planted(Arc<PlantedRound>),
-}
 
 /// Runs and remembers rounds of one device.
 pub struct Challenges {
@@ -131,7 +106,7 @@ impl Challenges {
 		metrics: Arc<Metrics>,
 		settings: Settings,
 	) -> Self {
-		let rounds = Rounds::new(settings.no_memory);
+		let rounds = Rounds::new(settings.pauses);
 		let runner = Runner::new(
 			chain,
 			key,
@@ -151,8 +126,8 @@ impl Challenges {
 	///
 	/// # Errors
 	///
-	/// [`ChallengeFault`]. The next verifier that asks gets a new attempt; after
-	/// [`ChallengeFault::NoMemory`] some seconds later.
+	/// [`ChallengeFault`]. The next verifier that asks gets a new attempt; where the machine could not run the
+	/// round, some seconds later.
 	pub async fn commit(
 		&self,
 		peer: PeerId,
@@ -245,8 +220,8 @@ impl Challenges {
 	/// those of a peer that is not heard.
 	pub async fn reserve_walk(&self, peer: PeerId, task: H256) -> Result<(), ChallengeFault> {
 		match self.memory(peer, task).await?.1 {
-			Memory::Held(held) => held.reserve(peer),
-			Memory::Planted(round) => round.reserve(peer),
+			Asked::Held(held) => held.reserve(peer),
+			Asked::Planted(round) => round.reserve(peer),
 		}
 	}
 
@@ -261,12 +236,12 @@ impl Challenges {
 	pub async fn walk(&self, peer: PeerId, task: H256, key: H256) -> Result<H256, ChallengeFault> {
 		let (task, memory) = self.memory(peer, task).await?;
 		match memory {
-			Memory::Held(held) => {
+			Asked::Held(held) => {
 				let (ends, took) = held.walk(peer, key).await?;
 				self.runner.plants.remember_walk(task.work, took);
 				Ok(ends)
 			},
-			Memory::Planted(round) => round.walk(peer, key).await,
+			Asked::Planted(round) => round.walk(peer, key).await,
 		}
 	}
 
@@ -284,8 +259,8 @@ impl Challenges {
 		positions: &[u32],
 	) -> Result<Vec<u8>, ChallengeFault> {
 		match self.memory(peer, task).await?.1 {
-			Memory::Held(held) => held.open_blocks(peer, positions),
-			Memory::Planted(round) => round.open_blocks(peer),
+			Asked::Held(held) => held.open_blocks(peer, positions),
+			Asked::Planted(round) => round.open_blocks(peer),
 		}
 	}
 
@@ -304,8 +279,8 @@ impl Challenges {
 		segments: &[(u16, u32)],
 	) -> Result<Vec<u8>, ChallengeFault> {
 		match self.memory(peer, task).await?.1 {
-			Memory::Held(held) => held.open_walk(peer, key, segments),
-			Memory::Planted(round) => round.open_walk(peer, key),
+			Asked::Held(held) => held.open_walk(peer, key, segments),
+			Asked::Planted(round) => round.open_walk(peer, key),
 		}
 	}
 
@@ -322,23 +297,13 @@ impl Challenges {
 		task: H256,
 		entries: Vec<(u32, u32, u32)>,
 	) -> Result<Vec<u8>, ChallengeFault> {
-		let states = match &self.committed(peer, task).await?.done.shown {
-			Shown::Products(held) => States::Held(held.clone()),
-			Shown::Planted(round) if round.kind() == WorkKind::Gemm => {
-				States::Planted(round.clone())
-			},
-			Shown::Lanes(_)
-			| Shown::Planted(_)
-			| Shown::Memory(_)
-			| Shown::Network(_)
-			| Shown::Storage(_) => return Err(ChallengeFault::NothingToOpen),
-		};
-		match states {
+		let Committed { done, .. } = self.committed(peer, task).await?;
+		match done.shown.asked(WorkKind::Gemm, Shown::products)? {
 			// It may wait for an accelerator.
-			States::Held(held) => tokio::task::spawn_blocking(move || held.open(peer, &entries))
+			Asked::Held(held) => tokio::task::spawn_blocking(move || held.open(peer, &entries))
 				.await
 				.map_err(|error| ChallengeFault::Failed(error.to_string()))?,
-			States::Planted(round) => round.open_entries(peer, &entries),
+			Asked::Planted(round) => round.open_entries(peer, &entries),
 		}
 	}
 
@@ -356,8 +321,8 @@ impl Challenges {
 		blocks: Vec<(u32, u32)>,
 	) -> Result<Vec<u8>, ChallengeFault> {
 		match self.sectors(peer, task).await? {
-			Sectors::Held(held) => held.read(peer, blocks).await,
-			Sectors::Planted(round) => round.read_stored(peer),
+			Asked::Held(held) => held.read(peer, blocks).await,
+			Asked::Planted(round) => round.read_stored(peer),
 		}
 	}
 
@@ -375,8 +340,8 @@ impl Challenges {
 		blocks: Vec<(u32, u32)>,
 	) -> Result<Vec<u8>, ChallengeFault> {
 		match self.sectors(peer, task).await? {
-			Sectors::Held(held) => held.show(peer, blocks).await,
-			Sectors::Planted(round) => round.open_sealed(peer, &blocks),
+			Asked::Held(held) => held.show(peer, blocks).await,
+			Asked::Planted(round) => round.open_sealed(peer, &blocks),
 		}
 	}
 
@@ -463,35 +428,15 @@ impl Challenges {
 		&self,
 		peer: PeerId,
 		task: H256,
-	) -> Result<(ChallengeTask, Memory), ChallengeFault> {
+	) -> Result<(ChallengeTask, Asked<Held>), ChallengeFault> {
 		let Committed { task, done, .. } = self.committed(peer, task).await?;
-		let memory = match &done.shown {
-			Shown::Memory(held) => Memory::Held(held.clone()),
-			Shown::Planted(round) if round.kind() == WorkKind::Memory => {
-				Memory::Planted(round.clone())
-			},
-			Shown::Lanes(_)
-			| Shown::Planted(_)
-			| Shown::Network(_)
-			| Shown::Products(_)
-			| Shown::Storage(_) => return Err(ChallengeFault::NothingToOpen),
-		};
-		Ok((task, memory))
+		Ok((task, done.shown.asked(WorkKind::Memory, Shown::memory)?))
 	}
 
 	/// The storage of a committed task, for a peer of its committee.
-	async fn sectors(&self, peer: PeerId, task: H256) -> Result<Sectors, ChallengeFault> {
-		match &self.committed(peer, task).await?.done.shown {
-			Shown::Storage(held) => Ok(Sectors::Held(held.clone())),
-			Shown::Planted(round) if round.kind() == WorkKind::Storage => {
-				Ok(Sectors::Planted(round.clone()))
-			},
-			Shown::Lanes(_)
-			| Shown::Planted(_)
-			| Shown::Memory(_)
-			| Shown::Network(_)
-			| Shown::Products(_) => Err(ChallengeFault::NothingToOpen),
-		}
+	async fn sectors(&self, peer: PeerId, task: H256) -> Result<Asked<Stored>, ChallengeFault> {
+		let Committed { done, .. } = self.committed(peer, task).await?;
+		done.shown.asked(WorkKind::Storage, Shown::storage)
 	}
 
 	/// A committed task about the way to verifiers, for a peer of its committee.

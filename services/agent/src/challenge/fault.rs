@@ -7,6 +7,7 @@ use crate::{
 };
 use armature_p2p::Refusal;
 use armature_verifier::challenge::ChallengeError;
+use std::time::Duration;
 
 /// Bytes of a MiB.
 const MIB: u64 = 1 << 20;
@@ -50,8 +51,10 @@ pub enum ChallengeFault {
 	Accelerator(String),
 	/// The sectors that the round asks for are not there, or damaged.
 	#[error(
-		"the storage of the round cannot be read: {0}. Take the offer back while that lasts (`armature \
-		 device storage withdraw`)"
+		"the storage of the round cannot be read: {0}. Where that takes long to mend, take the offer back \
+		 (`armature device storage withdraw`): rounds about it are lost. Nothing can be offered again \
+		 before `offer_interval_millis` have passed since the last offer, a day unless the network has \
+		 it otherwise"
 	)]
 	Storage(String),
 	/// The deadline passed, another task took this one's place, the round is over, or the agent stops.
@@ -92,6 +95,22 @@ pub enum ChallengeFault {
 	/// A thread or the store failed, or the system gave no memory.
 	#[error("the run failed: {0}")]
 	Failed(String),
+}
+
+/// How long a round is not tried again where the machine could not run it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pauses {
+	/// Where it lacked memory, or what computes products failed.
+	pub(super) work: Duration,
+	/// Where what is sealed could not be read. That takes no time to find out, and a verifier takes a
+	/// commitment for some seconds only (`storage_commit_millis`).
+	pub(super) storage: Duration,
+}
+
+impl Default for Pauses {
+	fn default() -> Self {
+		Self { work: Duration::from_secs(10), storage: Duration::from_secs(1) }
+	}
 }
 
 impl From<LaneFault> for ChallengeFault {
@@ -149,14 +168,14 @@ impl ChallengeFault {
 		}
 	}
 
-	/// Whether it stays so for a while, however often the round is tried.
-	pub(super) fn lasts(&self) -> bool {
-		matches!(
-			self,
-			ChallengeFault::NoMemory { .. }
-				| ChallengeFault::Accelerator(_)
-				| ChallengeFault::Storage(_)
-		)
+	/// How long it is taken to stay so, however often the round is asked for; `None` where it is tried again
+	/// at once.
+	pub(super) fn lasts(&self, pauses: &Pauses) -> Option<Duration> {
+		match self {
+			ChallengeFault::NoMemory { .. } | ChallengeFault::Accelerator(_) => Some(pauses.work),
+			ChallengeFault::Storage(_) => Some(pauses.storage),
+			_ => None,
+		}
 	}
 
 	/// Whether any verifier can bring it about again and again, by what it asks for or by asking too
@@ -213,5 +232,28 @@ mod tests {
 			assert_eq!(fault.refusal(), refusal, "{fault}");
 			assert_eq!(fault.is_askers(), is_askers, "{fault}");
 		}
+	}
+
+	#[test]
+	fn what_the_machine_lacks_should_be_tried_again_in_time_for_the_round() {
+		let pauses = Pauses::default();
+		for (fault, seconds) in [
+			(ChallengeFault::NoMemory { needed: 2, available: 1 }, Some(10)),
+			(ChallengeFault::Accelerator("a driver".into()), Some(10)),
+			(ChallengeFault::Storage("a disk".into()), Some(1)),
+			(ChallengeFault::Stopped, None),
+			(ChallengeFault::Failed("a thread".into()), None),
+			(ChallengeFault::OtherRoot, None),
+		] {
+			assert_eq!(fault.lasts(&pauses), seconds.map(Duration::from_secs), "{fault}");
+		}
+	}
+
+	#[test]
+	fn whoever_is_advised_to_take_an_offer_back_should_be_told_what_that_costs() {
+		let told = ChallengeFault::Storage("a disk".into()).to_string();
+		assert!(told.contains("cannot be read: a disk. "), "{told}");
+		assert!(told.contains("armature device storage withdraw"), "{told}");
+		assert!(told.contains("offer_interval_millis"), "{told}");
 	}
 }

@@ -10,6 +10,7 @@ mod likeness;
 mod refusal;
 mod round;
 
+use super::floor::floor_of;
 use crate::{
 	chain::{ChainError, ChainPort, PlantedView},
 	clock,
@@ -39,6 +40,12 @@ const MARGIN_BLOCKS: u32 = 10;
 
 /// How long the chain may take to tell what is announced: the round's time runs.
 const ASK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The same in a round of this work. Where answers are held back so that none tells by its time what it is, the
+/// disk needs the other half of that.
+fn ask_patience(work: &Work) -> Duration {
+	floor_of(work).map_or(ASK_PATIENCE, |floor| ASK_PATIENCE.min(floor / 2))
+}
 
 /// Why planted answers could not be seen to.
 #[derive(Debug, thiserror::Error)]
@@ -175,7 +182,8 @@ impl Plants {
 		// The lot before the chain: most questions would only take the round's time.
 		let Some(likeness) = self.like(task).filter(|_| self.draw()) else { return Ok(None) };
 		let Ok(_tending) = self.tending.try_lock() else { return Ok(None) };
-		let view = match tokio::time::timeout(ASK_PATIENCE, chain.planted(self.device)).await {
+		let patience = ask_patience(&task.work);
+		let view = match tokio::time::timeout(patience, chain.planted(self.device)).await {
 			Ok(Ok(Some(view))) => view,
 			Ok(Ok(None)) => return Ok(None),
 			Ok(Err(error)) => {

@@ -182,6 +182,17 @@ fn condensed(readings: &Readings, assumed: Reading) -> PowerReading {
 	}
 }
 
+/// A reading under the load of what is not a part of the processors: what only these counters see, or what is
+/// estimated by them, says little of that, and is no more than an estimate that may be off by all of it.
+pub(super) fn of_all(reading: PowerReading) -> PowerReading {
+	match reading.source {
+		PowerSource::WallMeter | PowerSource::BoardSensor => reading,
+		PowerSource::PackageCounter | PowerSource::Estimated => {
+			PowerReading { source: PowerSource::Estimated, error: Ppm::ONE, ..reading }
+		},
+	}
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -227,6 +238,26 @@ mod tests {
 		let nothing = [(MilliWatts(0), PowerSource::WallMeter, Ppm(0))];
 		for reading in [reading, of(&[], None), of(&nothing, None)] {
 			check_power(&reading).expect("plausible");
+		}
+	}
+
+	#[test]
+	fn what_only_processors_show_should_say_little_of_an_accelerator() {
+		let of = |source| {
+			let error = Ppm(50_000);
+			let reading =
+				PowerReading { idle: MilliWatts(20), loaded: MilliWatts(90), source, error };
+			(reading, of_all(reading))
+		};
+		for source in [PowerSource::WallMeter, PowerSource::BoardSensor] {
+			let (before, after) = of(source);
+			assert_eq!(before, after);
+		}
+		for source in [PowerSource::PackageCounter, PowerSource::Estimated] {
+			let (before, after) = of(source);
+			let source = PowerSource::Estimated;
+			assert_eq!(after, PowerReading { source, error: Ppm::ONE, ..before });
+			check_power(&after).expect("plausible");
 		}
 	}
 

@@ -1,6 +1,6 @@
 //! The rounds that run, or have run.
 
-use super::{committee::Committee, runner::Done, ChallengeFault};
+use super::{committee::Committee, fault::Pauses, runner::Done, ChallengeFault};
 use crate::lock::lock;
 use armature_p2p::PeerId;
 use armature_primitives::{
@@ -15,7 +15,7 @@ use std::{
 		atomic::{AtomicBool, Ordering},
 		Arc, Mutex, MutexGuard,
 	},
-	time::{Duration, Instant},
+	time::Instant,
 };
 
 /// Rounds that are remembered, the one that runs included. Lanes take up to half a gigabyte at the
@@ -40,15 +40,14 @@ struct Run {
 
 impl Run {
 	/// Whether it answers a task still: filled memory may have been given back since, and a run that failed
-	/// is tried again. Where the machine could not run it, only after a `pause`.
-	fn answers(&self, task: &ChallengeTask, pause: Duration) -> bool {
+	/// is tried again. Where the machine could not run it, only after a pause.
+	fn answers(&self, task: &ChallengeTask, pauses: &Pauses) -> bool {
 		let lasts = || match self.running.peek() {
 			None => true,
 			Some(Ok(done)) => done.is_kept(),
-			Some(Err(fault)) if fault.lasts() => {
-				self.fails_since.is_none_or(|since| since.elapsed() < pause)
-			},
-			Some(Err(_)) => false,
+			Some(Err(fault)) => fault
+				.lasts(pauses)
+				.is_some_and(|pause| self.fails_since.is_none_or(|since| since.elapsed() < pause)),
 		};
 		self.task == *task && lasts()
 	}
@@ -64,19 +63,18 @@ pub(super) struct Committed {
 /// The last rounds.
 pub(super) struct Rounds {
 	runs: Mutex<VecDeque<Run>>,
-	/// How long a round is not tried again where the machine could not run it.
-	pause: Duration,
+	pauses: Pauses,
 }
 
 impl Rounds {
-	pub(super) fn new(pause: Duration) -> Self {
-		Self { runs: Mutex::default(), pause }
+	pub(super) fn new(pauses: Pauses) -> Self {
+		Self { runs: Mutex::default(), pauses }
 	}
 
 	/// The run that answers a task, and who may wait for it.
 	pub(super) fn known(&self, task: &ChallengeTask) -> Option<(Running, Arc<Committee>)> {
 		let runs = self.lock();
-		let known = runs.iter().find(|known| known.answers(task, self.pause))?;
+		let known = runs.iter().find(|known| known.answers(task, &self.pauses))?;
 		Some((known.running.clone(), known.committee.clone()))
 	}
 
@@ -98,7 +96,7 @@ impl Rounds {
 		begin: impl FnOnce(Arc<AtomicBool>) -> Running,
 	) -> Running {
 		let mut runs = self.lock();
-		if let Some(known) = runs.iter().find(|known| known.answers(&task, self.pause)) {
+		if let Some(known) = runs.iter().find(|known| known.answers(&task, &self.pauses)) {
 			return known.running.clone();
 		}
 		let is_told = runs
@@ -128,7 +126,7 @@ impl Rounds {
 	/// is remembered for a while, and told once.
 	pub(super) fn failed(&self, running: &Running, fault: &ChallengeFault) {
 		let mut runs = self.lock();
-		if !fault.lasts() {
+		if fault.lasts(&self.pauses).is_none() {
 			runs.retain(|known| !known.running.ptr_eq(running));
 			return;
 		}

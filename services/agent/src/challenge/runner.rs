@@ -2,12 +2,14 @@
 
 use super::{
 	available,
+	fault::Pauses,
+	floor::floor_of,
 	gemm::Products,
 	holding::{watch, Holding},
 	memory::Held,
 	network::Network,
 	planted::{PlantedRound, Plants},
-	power::Meter,
+	power::{of_all, Meter},
 	signed::Signed,
 	stored::{sealed, Stored},
 	turns::Patience,
@@ -54,9 +56,6 @@ use tokio::sync::Semaphore;
 /// How often the chain is asked about a round that it has confirmed.
 const WATCH_INTERVAL: Duration = Duration::from_secs(6);
 
-/// How long a round is not tried again where there was too little memory for it.
-const NO_MEMORY_PAUSE: Duration = Duration::from_secs(10);
-
 /// How far the chain's clock may be from this machine's.
 const CLOCK_MARGIN: Duration = Duration::from_secs(5);
 
@@ -76,8 +75,8 @@ pub(super) struct Settings {
 	pub(super) patience: Patience,
 	/// How often the chain is asked whether a round is open, and who else is of its committee.
 	pub(super) watch: Duration,
-	/// How long a round is not tried again where there was too little memory for it.
-	pub(super) no_memory: Duration,
+	/// How long a round is not tried again where the machine could not run it.
+	pub(super) pauses: Pauses,
 	/// How far the chain's clock may be from this machine's: see [`Signed::new`].
 	pub(super) clock_margin: Duration,
 }
@@ -90,7 +89,7 @@ impl Default for Settings {
 			meminfo: MEMINFO.into(),
 			patience: Patience::default(),
 			watch: WATCH_INTERVAL,
-			no_memory: NO_MEMORY_PAUSE,
+			pauses: Pauses::default(),
 			clock_margin: CLOCK_MARGIN,
 		}
 	}
@@ -112,7 +111,58 @@ pub(super) enum Shown {
 	Storage(Arc<Stored>),
 }
 
+/// What verifiers ask about in a round that holds something.
+pub(super) enum Asked<T> {
+	/// What it holds.
+	Held(Arc<T>),
+	/// None: the answer was made up.
+	Planted(Arc<PlantedRound>),
+}
+
 impl Shown {
+	/// What verifiers ask about in a round of this kind, of which it `holds` something.
+	///
+	/// # Errors
+	///
+	/// [`ChallengeFault::NothingToOpen`] in one of another kind.
+	pub(super) fn asked<T>(
+		&self,
+		kind: WorkKind,
+		holds: impl FnOnce(&Self) -> Option<&Arc<T>>,
+	) -> Result<Asked<T>, ChallengeFault> {
+		match self {
+			Shown::Planted(round) if round.kind() == kind => Ok(Asked::Planted(round.clone())),
+			shown => {
+				let held = holds(shown).ok_or(ChallengeFault::NothingToOpen)?;
+				Ok(Asked::Held(held.clone()))
+			},
+		}
+	}
+
+	pub(super) fn memory(&self) -> Option<&Arc<Held>> {
+		if let Shown::Memory(held) = self {
+			Some(held)
+		} else {
+			None
+		}
+	}
+
+	pub(super) fn products(&self) -> Option<&Arc<Products>> {
+		if let Shown::Products(held) = self {
+			Some(held)
+		} else {
+			None
+		}
+	}
+
+	pub(super) fn storage(&self) -> Option<&Arc<Stored>> {
+		if let Shown::Storage(held) = self {
+			Some(held)
+		} else {
+			None
+		}
+	}
+
 	/// What it holds of the machine until it is given back.
 	fn holding(&self) -> Option<Arc<dyn Holding>> {
 		match self {
@@ -150,7 +200,7 @@ pub(super) struct Runner {
 	meter: Meter,
 	metrics: Arc<Metrics>,
 	/// Rounds run one after the other: two at once would both look slow. But for those of storage, which take
-	/// no time.
+	/// nothing of the machine.
 	pub(super) turn: Semaphore,
 	stop: AtomicBool,
 	in_flight: AtomicUsize,
@@ -216,6 +266,7 @@ impl Runner {
 		stop: Arc<AtomicBool>,
 	) -> Result<Arc<Done>, ChallengeFault> {
 		self.in_flight.fetch_add(1, Ordering::SeqCst);
+		let began = Instant::now();
 		let result = async {
 			let _turn = match task.work.kind() {
 				WorkKind::Storage => None,
@@ -234,6 +285,9 @@ impl Runner {
 		if let Some(held) = result.as_ref().ok().and_then(|done| done.shown.holding()) {
 			tokio::spawn(watch(&held, self.chain.clone(), self.settings.watch));
 		}
+		if let (Ok(_), Some(floor)) = (&result, floor_of(&task.work)) {
+			tokio::time::sleep(floor.saturating_sub(began.elapsed())).await;
+		}
 		self.in_flight.fetch_sub(1, Ordering::SeqCst);
 		result
 	}
@@ -246,8 +300,8 @@ impl Runner {
 		}
 	}
 
-	/// Answers a round with what is planted, as late as with work; `None` where it is to be answered with
-	/// work.
+	/// Answers a round with what is planted, as late as with work, or by [`floor_of`]; `None` where it is to be
+	/// answered with work.
 	async fn planted(
 		self: &Arc<Self>,
 		task: &ChallengeTask,
@@ -401,9 +455,11 @@ impl Runner {
 			.map_err(|error| ChallengeFault::Accelerator(error.to_string()))?;
 		tracing::debug!(round = task.round.0, accelerator = accelerator.name(), "products begin");
 		available::check(&self.settings.meminfo, accelerator.needed_host_bytes(gemm))?;
+		let is_apart = accelerator.is_apart();
 		let compute = || Products::compute(task, products, accelerator, expired);
 		let (computed, power) = self.meter.metered(compute)?;
 		let (root, held) = computed?;
+		let power = if is_apart { of_all(power) } else { power };
 		Ok((root, Shown::Products(Arc::new(held)), power))
 	}
 

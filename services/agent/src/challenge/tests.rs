@@ -1,6 +1,6 @@
 //! Whole rounds, against a chain in memory.
 
-use super::{turns::Patience, *};
+use super::{fault::Pauses, turns::Patience, *};
 use crate::{
 	telemetry::PowerConfig,
 	testing::{metrics, peer, FakeChain, GENESIS},
@@ -75,7 +75,7 @@ fn settings() -> Settings {
 		meminfo: "/nowhere/meminfo".into(),
 		patience: Patience { walk: LONG, opening: LONG, asking: LONG },
 		watch: LONG,
-		no_memory: Duration::ZERO,
+		pauses: Pauses { work: Duration::ZERO, storage: Duration::ZERO },
 		clock_margin: Duration::ZERO,
 	}
 }

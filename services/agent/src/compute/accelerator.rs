@@ -106,6 +106,15 @@ impl Accelerator {
 		}
 	}
 
+	/// Whether it draws power that the processors' own counters do not see.
+	pub fn is_apart(&self) -> bool {
+		match self {
+			Accelerator::Processor(_) => false,
+			#[cfg(feature = "cuda")]
+			Accelerator::Cuda(_) => true,
+		}
+	}
+
 	/// The most bytes of this machine's memory that a round takes, see [`needed_host_bytes`].
 	pub fn needed_host_bytes(&self, gemm: &GemmChallenge) -> u64 {
 		match self {

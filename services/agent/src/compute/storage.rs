@@ -77,7 +77,9 @@ pub enum StorageFault {
 	)]
 	Other(PathBuf),
 	/// The directory holds no sealed sector, or the first one is missing.
-	#[error("{0} holds no sealed sectors: seal some (`armature storage seal`)")]
+	#[error(
+		"{0} holds no sealed sectors: is its disk mounted? If it is, seal some (`armature storage seal`)"
+	)]
 	Nothing(PathBuf),
 	/// The directory holds fewer sealed sectors than are asked for.
 	#[error(
@@ -254,6 +256,18 @@ impl SealedSectors {
 		let (index, block_nanos) =
 			seal::seal_missing(&directory, index, threads, is_stopped, progress)?;
 		Self::of(directory, &index, block_nanos)
+	}
+
+	/// Whether anything was begun to be sealed in a directory, which need not be there.
+	///
+	/// # Errors
+	///
+	/// As [`Self::open`], but for [`StorageFault::Nothing`].
+	pub fn is_begun(directory: &Path) -> Result<bool, StorageFault> {
+		if !directory.try_exists().map_err(StorageFault::io("examining", directory))? {
+			return Ok(false);
+		}
+		Ok(Index::load(&Directory::shared(directory)?)?.is_some())
 	}
 
 	/// Opens what is sealed by now.

@@ -186,6 +186,13 @@ fn away() -> Option<ChainError> {
 	Some(ChainError::Unavailable("away".into()))
 }
 
+#[test]
+fn the_chain_should_have_half_of_what_an_answer_is_held_back_for() {
+	assert_eq!(ask_patience(&WORK), ASK_PATIENCE);
+	assert_eq!(ask_patience(&MEMORY), ASK_PATIENCE);
+	assert_eq!(ask_patience(&STORAGE), Duration::from_millis(125));
+}
+
 #[tokio::test]
 async fn an_answer_should_be_on_disk_before_it_is_announced() {
 	let bed = Bed::new(1);

@@ -392,7 +392,10 @@ async fn too_little_memory_should_be_told_before_anything_is_filled() {
 	let task = task(1, Work::Memory(MEMORY));
 	let chain = Arc::new(FakeChain::default());
 	chain.edit(|chain| chain.rounds = vec![task]);
-	let at = |no_memory| Settings { meminfo: meminfo.clone(), no_memory, ..settings() };
+	let at = |work| {
+		let pauses = Pauses { work, ..settings().pauses };
+		Settings { meminfo: meminfo.clone(), pauses, ..settings() }
+	};
 	let challenges = with(&chain, at(Duration::ZERO));
 	let has = (needed - 1) / 1_024;
 	write(has);

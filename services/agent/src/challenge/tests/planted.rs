@@ -214,6 +214,23 @@ async fn planted_storage_should_open_nothing_that_verifiers_take() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_answer_about_storage_should_tell_by_its_time_whether_it_was_planted() {
+	let folder = stored::sealed();
+	let planting = Planting::with(stored::settings_of(&folder)).await;
+	let work = Work::Storage(STORAGE);
+	let floor = floor::floor_of(&work).expect("one");
+	let began = Instant::now();
+	let (worked, round) = planting.work_first(work).await;
+	assert!(began.elapsed() >= floor, "{:?}", began.elapsed());
+	// As if the disk had taken no time.
+	planting.challenges.runner.plants.remember(work, Duration::ZERO, worked.power);
+	let began = Instant::now();
+	planting.challenges.answer(round).await.expect("answered");
+	assert!(began.elapsed() >= floor, "{:?}", began.elapsed());
+	assert!(planting.is_used().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn planted_memory_should_be_walked_over_like_any_other() {
 	let planting = Planting::new().await;
 	let (_, round) = planting.work_first(Work::Memory(MEMORY)).await;

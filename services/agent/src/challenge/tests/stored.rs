@@ -230,6 +230,26 @@ async fn what_is_sealed_while_a_round_is_refused_should_be_found_by_the_next_try
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_should_be_looked_at_again_after_a_pause_of_its_own() {
+	for (pauses, is_found) in [
+		(Pauses { work: LONG, storage: Duration::ZERO }, true),
+		(Pauses { work: Duration::ZERO, storage: LONG }, false),
+	] {
+		let folder = tempfile::tempdir().expect("a folder");
+		let task = task(1, Work::Storage(STORAGE));
+		let chain = Arc::new(FakeChain::default());
+		chain.edit(|chain| chain.rounds = vec![task]);
+		let challenges = with(&chain, Settings { pauses, ..settings_of(&folder) });
+		challenges.answer(task).await.expect_err("nothing is sealed");
+		seal(&folder, PLAN);
+		match challenges.answer(task).await {
+			Ok(_) => assert!(is_found),
+			Err(fault) => assert!(matches!(fault, ChallengeFault::Storage(_)) && !is_found),
+		}
+	}
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_exist_should_not_be_opened() {
 	let round = Answered::new().await;
 	for (number, outside) in (1..).zip([(3, 0), (0, 70), (u32::MAX, 0)]) {

@@ -16,6 +16,9 @@ const TEMPORARY: &str = ".new";
 /// a file that is gone would keep nobody out.
 pub(super) const LOCK: &str = "storage.lock";
 
+/// What the root of many a new file system holds, where a disk may be sealed as a whole.
+const LOST_AND_FOUND: &str = "lost+found";
+
 /// A directory that nobody removes sectors from meanwhile.
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -67,12 +70,13 @@ impl Directory {
 		self.path.join(format!("{name}{TEMPORARY}"))
 	}
 
-	/// Whether nothing is in it, or only what began to be written as `name`, and the file to lock.
+	/// Whether nothing is in it, or only what began to be written as `name`, the file to lock, and what comes
+	/// with a file system.
 	pub(super) fn is_empty_but_for(&self, name: &str) -> Result<bool, StorageFault> {
 		let listing = || StorageFault::io("listing", &self.path);
-		let ours = [self.temporary(name), self.path.join(LOCK)];
+		let known = [self.temporary(name), self.path.join(LOCK), self.path.join(LOST_AND_FOUND)];
 		for entry in fs::read_dir(&self.path).map_err(listing())? {
-			if !ours.contains(&entry.map_err(listing())?.path()) {
+			if !known.contains(&entry.map_err(listing())?.path()) {
 				return Ok(false);
 			}
 		}

@@ -203,7 +203,9 @@ fn the_first_sectors_should_be_offered_without_the_others() {
 fn nothing_should_be_opened_where_nothing_is_sealed() {
 	let empty = folder();
 	let open = |folder: &TempDir| SealedSectors::open(folder.path()).expect_err("nothing there");
-	assert!(matches!(open(&empty), StorageFault::Nothing(_)));
+	let fault = open(&empty);
+	assert!(matches!(fault, StorageFault::Nothing(_)));
+	assert!(fault.to_string().contains("is its disk mounted?"), "{fault}");
 	assert!(names(&empty).is_empty());
 	let gone = SealedSectors::open(&empty.path().join("gone"));
 	assert!(matches!(gone, Err(StorageFault::Io { .. })));
@@ -214,6 +216,42 @@ fn nothing_should_be_opened_where_nothing_is_sealed() {
 	fs::write(foreign.path().join("precious"), b"data").expect("written");
 	assert!(matches!(open(&foreign), StorageFault::Foreign(_)));
 	assert_eq!(names(&foreign), ["precious"]);
+}
+
+#[test]
+fn it_should_be_known_where_sealing_has_begun() {
+	let folder = folder();
+	let is_begun = |path: &Path| SealedSectors::is_begun(path).expect("known");
+	let gone = folder.path().join("gone");
+	assert!(!is_begun(&gone) && !gone.exists());
+	assert!(!is_begun(folder.path()));
+	assert!(names(&folder).is_empty());
+	seal_until(&folder, PLAN, &|| true).expect_err("stopped");
+	assert!(is_begun(folder.path()));
+	seal(&folder);
+	assert!(is_begun(folder.path()));
+	let foreign = self::folder();
+	fs::write(foreign.path().join("precious"), b"data").expect("written");
+	let fault = SealedSectors::is_begun(foreign.path());
+	assert!(matches!(fault, Err(StorageFault::Foreign(_))), "{fault:?}");
+}
+
+#[test]
+fn the_root_of_a_new_file_system_should_be_sealed_in() {
+	let folder = folder();
+	let lost = folder.path().join("lost+found");
+	fs::create_dir(&lost).expect("made");
+	let nothing = SealedSectors::open(folder.path());
+	assert!(matches!(nothing, Err(StorageFault::Nothing(_))), "{nothing:?}");
+	seal(&folder);
+	assert_eq!(names(&folder).len(), 9);
+	SealedSectors::remove(folder.path()).expect("removed");
+	assert_eq!(names(&folder), ["lost+found"]);
+	// Only that, and only there.
+	fs::write(folder.path().join("lost+found.txt"), b"data").expect("written");
+	let refused = try_seal(&folder, PLAN);
+	assert!(matches!(refused, Err(StorageFault::Foreign(_))), "{refused:?}");
+	assert!(lost.exists());
 }
 
 #[test]
