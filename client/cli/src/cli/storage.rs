@@ -27,7 +27,9 @@ pub(crate) enum DeviceStorage {
 	},
 	/// Take the offer back; what was shown is gone, what was sealed stays.
 	///
-	/// Not while a round of storage is open. Signed by the provider or the operator.
+	/// Nothing can be offered again until a day after the last offer, unless the network has it otherwise
+	/// (`offer_interval_millis`): whoever offered less than that ago has no storage to show until then. Not while
+	/// a round of storage is open. Signed by the provider or the operator.
 	Withdraw {
 		/// The device.
 		#[arg(value_parser = device)]
@@ -43,6 +45,10 @@ pub(crate) enum Storage {
 	/// some two minutes, once. What was interrupted goes on with the same command, and with more sectors
 	/// those that are there stay. Offer them after that (`armature device storage offer`). They have to stay
 	/// as long as they are offered.
+	///
+	/// It is fastest before the device is enrolled, or in maintenance (`armature device maintenance start`), with
+	/// all hardware threads (`--threads`). Beside a running agent half of them and of the memory is left, unless
+	/// told otherwise: rounds would be lost, or show less speed.
 	Seal(StorageSeal),
 	/// Show what is sealed in a directory, and for whom. No chain is needed.
 	Status {
@@ -84,8 +90,8 @@ pub(crate) struct StorageSeal {
 	/// The same as a size, such as 500GiB: as many as fit. The disk needs a twentieth beside.
 	#[arg(long, value_parser = parse_size)]
 	pub(crate) size: Option<u64>,
-	/// Threads that seal, with a sector in memory each; if not given as many as there are hardware threads
-	/// and memory for.
+	/// Threads that seal, with a sector in memory each, and no more than there is memory for; if not given half
+	/// of the hardware threads, in half of the memory.
 	#[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
 	pub(crate) threads: Option<u16>,
 }

@@ -2,7 +2,7 @@
 
 use super::{
 	absolute,
-	room::{sectors_in, threads_for},
+	room::{sectors_in, threads_for, Machine},
 	Sealed,
 };
 use crate::{
@@ -60,15 +60,12 @@ impl Done {
 
 pub(super) async fn run(context: &Context, options: StorageSeal) -> Result<()> {
 	let plan = plan(context, &options).await?;
-	let threads = options.threads.map_or_else(
-		|| {
-			let cores = std::thread::available_parallelism().map_or(1, usize::from);
-			// A machine that does not tell is tried.
-			let available = available_bytes(Path::new(MEMINFO)).ok();
-			threads_for(cores, available, plan.blocks, plan.sectors)
-		},
-		|threads| NonZeroUsize::new(threads.into()).unwrap_or(NonZeroUsize::MIN),
-	);
+	let machine = Machine {
+		threads: std::thread::available_parallelism().map_or(1, usize::from),
+		available: available_bytes(Path::new(MEMINFO)).ok(),
+	};
+	let threads = threads_for(options.threads, machine, plan.blocks, plan.sectors);
+	eprintln!("{}", begins(&absolute(&options.directory)?, threads));
 	let stopped = Arc::new(AtomicBool::new(false));
 	let stop = stop_signal()?;
 	let (directory, is_stopped) = (options.directory.clone(), stopped.clone());
@@ -86,6 +83,20 @@ pub(super) async fn run(context: &Context, options: StorageSeal) -> Result<()> {
 	let elapsed_millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
 	let done = Done { sealed, threads: threads.get(), elapsed_millis };
 	context.output.record(&done, Done::rows)
+}
+
+/// What is told before anything is sealed, which takes hours: also that nothing is there, for that may be since
+/// another disk was meant, which is not mounted.
+fn begins(directory: &Path, threads: NonZeroUsize) -> String {
+	let with = format!("with {threads} threads at most");
+	match SealedSectors::is_begun(directory) {
+		Ok(false) => {
+			format!("nothing is sealed in {} yet: sealing begins {with}", directory.display())
+		},
+		Ok(true) => format!("sealing goes on {with}"),
+		// What is in the way is told by sealing.
+		Err(_) => format!("sealing {with}"),
+	}
 }
 
 /// What to seal, as the chain counts it.
@@ -179,6 +190,27 @@ mod tests {
 		let more = SealPlan { sectors: 4, ..PLAN };
 		let (sealed, _) = seal(folder.path(), more, two, &AtomicBool::new(false));
 		assert_eq!(sealed.expect("sealed").plan(), more);
+	}
+
+	#[test]
+	fn it_should_be_told_where_nothing_is_sealed_yet() {
+		let folder = tempfile::tempdir().expect("a folder");
+		let two = NonZeroUsize::new(2).expect("not zero");
+		let path = folder.path().join("sealed");
+		let told = || begins(&path, two);
+		let nothing = format!(
+			"nothing is sealed in {} yet: sealing begins with 2 threads at most",
+			path.display()
+		);
+		assert_eq!(told(), nothing);
+		// A mount point without its disk.
+		std::fs::create_dir(&path).expect("made");
+		assert_eq!(told(), nothing);
+		seal(&path, PLAN, two, &AtomicBool::new(true))
+			.0
+			.map(|_| ())
+			.expect_err("stopped");
+		assert_eq!(told(), "sealing goes on with 2 threads at most");
 	}
 
 	#[test]
