@@ -27,10 +27,10 @@ pub use api::runtime_types::{
 	pallet_attestation::types::{Attestation, IssuedNonce},
 	pallet_challenges::{
 		parameters::Parameters as ChallengeParameters,
-		types::{EnrolmentRecord, OwnerRecord, Round, VerifierRecord},
+		types::{EndedRound, EnrolmentRecord, LastRounds, OwnerRecord, Round, VerifierRecord},
 	},
 	pallet_devices::types::{Device, DeviceParameters, Provider, Rack, Site},
-	pallet_energy::types::{Ledger, PowerRecord},
+	pallet_energy::types::{EnergyParameters, Ledger, PowerRecord},
 	pallet_leases::types::{Lease, LeaseState},
 	pallet_market::types::{MatchedOrder, OpenOrder},
 	pallet_uptime::types::{Orchestrator, UptimeRecord},
@@ -61,6 +61,26 @@ macro_rules! collect {
 			rows.push($row);
 		}
 		rows
+	}};
+}
+
+/// Collects at most `$limit` entries of a map whose keys are ids, in no particular order, and whether those are all.
+macro_rules! collect_some {
+	($at:expr, $address:expr, $limit:expr, |$value:ident| $row:expr) => {{
+		let mut rows = Vec::new();
+		let mut entries = $at.storage().iter($address, ()).await.map_err(node)?;
+		let mut is_all = true;
+		while let Some(entry) = entries.next().await {
+			if rows.len() >= $limit {
+				is_all = false;
+				break;
+			}
+			let entry = entry.map_err(node)?;
+			let key = entry.key().map_err(node)?.decode().map_err(node)?;
+			let $value = entry.value().decode().map_err(node)?;
+			rows.push((key.0 .0, $row));
+		}
+		(rows, is_all)
 	}};
 }
 
@@ -292,19 +312,8 @@ pub async fn some_performances(
 	at: &AtBlock,
 	limit: usize,
 ) -> Result<(Vec<(DeviceId, Performance)>, bool)> {
-	let mut rows = Vec::new();
 	let address = api::storage().challenges().performances();
-	let mut entries = at.storage().iter(address, ()).await.map_err(node)?;
-	while let Some(entry) = entries.next().await {
-		if rows.len() >= limit {
-			return Ok((rows, false));
-		}
-		let entry = entry.map_err(node)?;
-		let key = entry.key().map_err(node)?.decode().map_err(node)?;
-		let value = entry.value().decode().map_err(node)?;
-		rows.push((key.0 .0, value.0));
-	}
-	Ok((rows, true))
+	Ok(collect_some!(at, address, limit, |score| score.0))
 }
 
 /// The open round of a device.
@@ -316,6 +325,11 @@ pub async fn open_round_of(at: &AtBlock, id: DeviceId) -> Result<Option<RoundId>
 /// An open round; its task says of which kind it is.
 pub async fn round(at: &AtBlock, id: RoundId) -> Result<Option<Round<AccountId32>>> {
 	Ok(find!(at, api::storage().challenges().rounds(), (Static(id),)))
+}
+
+/// A round that has ended, as long as frauds in it can be proved.
+pub async fn ended_round(at: &AtBlock, id: RoundId) -> Result<Option<EndedRound<AccountId32>>> {
+	Ok(find!(at, api::storage().challenges().ended_rounds(), (Static(id),)))
 }
 
 /// The committee of a round with its addresses, also of those that have retired since. Who has no bond any
@@ -358,9 +372,41 @@ pub async fn rate(at: &AtBlock, currency: CurrencyCode) -> Result<Option<Balance
 	view(at, api::view_functions().energy().rate(Static(currency))).await
 }
 
-/// A device's power figures.
+/// A device's power figures with all of its lanes busy.
 pub async fn power(at: &AtBlock, id: DeviceId) -> Result<Option<PowerRecord>> {
 	Ok(find!(at, api::storage().energy().power(), (Static(id),)))
+}
+
+/// A device's power figures while it computed products.
+pub async fn accelerator_power(at: &AtBlock, id: DeviceId) -> Result<Option<PowerRecord>> {
+	Ok(find!(at, api::storage().energy().accelerator_power(), (Static(id),)))
+}
+
+/// Some power figures of devices with all lanes busy, at most `limit`, in no particular order, and whether
+/// those are all. Some may be too old to count.
+pub async fn some_powers(
+	at: &AtBlock,
+	limit: usize,
+) -> Result<(Vec<(DeviceId, PowerRecord)>, bool)> {
+	Ok(collect_some!(at, api::storage().energy().power(), limit, |record| record))
+}
+
+/// Some power figures of devices while they computed products, as [`some_powers`].
+pub async fn some_accelerator_powers(
+	at: &AtBlock,
+	limit: usize,
+) -> Result<(Vec<(DeviceId, PowerRecord)>, bool)> {
+	Ok(collect_some!(at, api::storage().energy().accelerator_power(), limit, |record| record))
+}
+
+/// Lengths and shares of energy accounts.
+pub async fn energy_parameters(at: &AtBlock) -> Result<EnergyParameters> {
+	at.storage()
+		.fetch(api::storage().energy().parameters(), ())
+		.await
+		.map_err(node)?
+		.decode()
+		.map_err(node)
 }
 
 /// A device's ledger of income and energy.

@@ -4,7 +4,7 @@ use crate::{
 	cli::Device,
 	commands::{
 		accelerator, maintenance, position,
-		score::{figures, Circumstances, ScoreView},
+		score::{figures, Circumstances, Peers, PowerView, ScoreView},
 		storage,
 	},
 	context::{self, Context},
@@ -15,7 +15,8 @@ use armature_agent::DeviceKey;
 use armature_economics::format;
 use armature_primitives::{
 	device::{Performance, MAX_LABEL_LEN},
-	DeviceId, MilliWatts, Moment, Ppm,
+	telemetry::PowerLoad,
+	DeviceId, Moment, Ppm,
 };
 use armature_sdk::{api, bounded, query, AccountId32, AtBlock, Included, Static};
 use serde::Serialize;
@@ -46,17 +47,6 @@ struct Row {
 	lanes: u16,
 	memory_mib: u32,
 	bond: Planck,
-}
-
-#[derive(Serialize)]
-struct PowerView {
-	/// Milliwatts with no work running.
-	idle: u32,
-	/// Milliwatts with every lane busy.
-	loaded: u32,
-	source: String,
-	error_ppm: u32,
-	measured_at: Moment,
 }
 
 /// A device's running account.
@@ -96,7 +86,10 @@ struct Shown {
 	performance: Performance,
 	/// `null` for a device that is not enrolled.
 	score: Option<ScoreView>,
+	/// With all lanes busy; `null` for a device that has never shown any.
 	power: Option<PowerView>,
+	/// While it computes products; `null` for a device that has never shown any.
+	accelerator_power: Option<PowerView>,
 	ask: Option<AskView>,
 	lease: Option<u64>,
 	ledger: Option<LedgerView>,
@@ -225,7 +218,8 @@ async fn gather(at: &AtBlock, id: DeviceId, now: Moment) -> Result<Shown> {
 	let performance = query::performance(at, id).await?;
 	let lease = query::lease_of_device(at, id).await?;
 	let circumstances = Circumstances { status: device.status.0, is_leased: lease.is_some() };
-	let score = ScoreView::gather(at, id, circumstances, &performance, now).await?;
+	let peers = Peers::gather(at, id, &performance, now).await?;
+	let score = ScoreView::gather(at, id, circumstances, &peers, now).await?;
 	let attestation = query::attestation(at, id).await?.filter(|attestation| !attestation.lapsed);
 	Ok(Shown {
 		region: query::site(at, device.site.0).await?.map(|site| site.region.0 .0),
@@ -237,13 +231,8 @@ async fn gather(at: &AtBlock, id: DeviceId, now: Moment) -> Result<Shown> {
 		enrolled: score.is_some(),
 		performance,
 		score,
-		power: query::power(at, id).await?.map(|power| PowerView {
-			idle: power.reading.0.idle.0,
-			loaded: power.reading.0.loaded.0,
-			source: name(&power.reading.0.source),
-			error_ppm: power.reading.0.error.0,
-			measured_at: power.measured_at,
-		}),
+		power: PowerView::new(&peers, PowerLoad::Lanes),
+		accelerator_power: PowerView::new(&peers, PowerLoad::Accelerator),
 		ask: query::ask(at, id).await?.map(|terms| AskView::new(id.0, &terms)),
 		lease: lease.map(|lease| lease.0),
 		ledger: query::ledger(at, id).await?.as_ref().map(LedgerView::from),
@@ -259,16 +248,6 @@ async fn show(context: &Context, id: DeviceId) -> Result<()> {
 		|moment: Option<Moment>| moment.map_or_else(|| "-".to_owned(), |moment| when(moment, now));
 	context.output.record(&shown, |shown| {
 		let row = &shown.row;
-		let power = shown.power.as_ref().map(|power| {
-			format!(
-				"{} idle, {} loaded, within {} ({}), measured {}",
-				format::kilowatts(MilliWatts(power.idle)),
-				format::kilowatts(MilliWatts(power.loaded)),
-				format::percent(Ppm(power.error_ppm)),
-				power.source,
-				when(power.measured_at, now)
-			)
-		});
 		let ledger = shown.ledger.as_ref().map(|ledger| {
 			format!(
 				"{} earned, {} of electricity, since {}",
@@ -298,8 +277,12 @@ async fn show(context: &Context, id: DeviceId) -> Result<()> {
 		];
 		rows.extend(figures(&shown.performance, now));
 		rows.extend(shown.score.iter().flat_map(|score| score.rows(now)));
+		for (power, load) in
+			[(&shown.power, PowerLoad::Lanes), (&shown.accelerator_power, PowerLoad::Accelerator)]
+		{
+			rows.extend(PowerView::rows(power.as_ref(), load, now));
+		}
 		rows.extend([
-			("power", or_dash(&power)),
 			("ask", or_dash(&shown.ask.as_ref().map(|ask| ask.price_per_gfuel))),
 			("lease", or_dash(&shown.lease)),
 			("ledger", or_dash(&ledger)),
@@ -346,13 +329,8 @@ mod tests {
 			enrolled: true,
 			performance: Performance { memory: Some(MEMORY), ..Performance::default() },
 			score: None,
-			power: Some(PowerView {
-				idle: 1,
-				loaded: 2,
-				source: "estimated".into(),
-				error_ppm: 3,
-				measured_at: 4,
-			}),
+			power: None,
+			accelerator_power: None,
 			ask: None,
 			lease: None,
 			ledger: None,
@@ -360,7 +338,6 @@ mod tests {
 		let value = serde_json::to_value(&shown).unwrap();
 		assert_eq!(value["status"], json!("active"));
 		assert_eq!(value["bond"], json!("5"));
-		assert_eq!(value["power"]["loaded"], json!(2));
 		let memory = json!({
 			"offered_mib": 64,
 			"filled_mib": 57,
@@ -377,5 +354,6 @@ mod tests {
 		});
 		assert_eq!(value["performance"], performance);
 		assert!(value["score"].is_null() && value["lease"].is_null());
+		assert!(value["power"].is_null() && value["accelerator_power"].is_null());
 	}
 }
