@@ -6,15 +6,41 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$ROOT/scripts/bencher.sh"
 cd "$ROOT"
 
-# The other thing that is measured has a script of its own.
+# The other things that are measured have a script and a program of their own.
 if [ "${1:-}" = challenges ]; then
 	shift
 	exec "$ROOT/scripts/bench-challenges.sh" "$@"
 fi
 
+# Plays cheats against the code that devices, verifiers and the chain run.
+adversaries() {
+	local program=$CARGO_TARGET_DIR/release/examples/adversaries
+	case ${1:-} in
+		-h | --help)
+			printf '%s\n' "Usage: bench.sh adversaries [ROUNDS [TABLE]]" \
+				"Plays so many rounds (default 1000) against each kind of cheat, of devices and of verifiers," \
+				"and prints how often it is found beside the formula, and what it wins or loses." \
+				"Tables: lanes, memory, gemm, storage, network, shared, forward, colluders, copying, planted;" \
+				"default all, in some six minutes on two cores." \
+				"Tables go to the standard output, everything else to the standard error." \
+				"docs/protocol/challenges.md says what they mean."
+			;;
+		*)
+			step "Build" cargo build "${CARGO_SELECTION[@]}" --example adversaries >&2
+			"$program" "$@"
+			;;
+	esac
+}
+if [ "${1:-}" = adversaries ]; then
+	shift
+	adversaries "$@"
+	exit
+fi
+
 usage() {
 	printf '%s\n' "Usage: bench.sh [--native] [--wasm] [--output table|json]" \
 		"       bench.sh challenges [OPTION...]: what challenges cost; see its own --help" \
+		"       bench.sh adversaries [ROUNDS [TABLE]]: what cheating comes to; see its own --help" \
 		"  --native  only the verifier as the services run it" \
 		"  --wasm    only the calls of pallet-attestation in the runtime" \
 		"  --output  a Markdown table (default) or one JSON document" \

@@ -19,3 +19,8 @@ pub(crate) fn majority(p: f64) -> f64 {
 pub(crate) fn percent(part: u32, of: u32) -> f64 {
 	f64::from(part) / f64::from(of.max(1)) * 100.0
 }
+
+/// The mean of a sum over so many.
+pub(crate) fn mean(sum: f64, of: u32) -> f64 {
+	sum / f64::from(of.max(1))
+}

@@ -25,8 +25,8 @@ use std::{
 	rc::Rc,
 };
 
-/// How much is filled.
-pub(super) const FILL: FillSize = FillSize { lanes: 2, blocks: 256, compressions: 1 };
+/// How much is filled: so many blocks that a hundredth of them are some.
+pub(super) const FILL: FillSize = FillSize { lanes: 2, blocks: 200, compressions: 1 };
 
 /// How far each lane walks; a power of two segments, so that half of them are one subtree.
 pub(super) const WALK: WalkSize = WalkSize { segments: 64, reads: 4 };

@@ -15,8 +15,8 @@ use armature_verifier::{
 use rand::{rngs::StdRng, RngCore};
 use std::{cell::RefCell, collections::BTreeSet, convert::Infallible};
 
-/// What a sector is filled with.
-pub(super) const SECTOR: FillSize = FillSize { lanes: 1, blocks: 1_024, compressions: 2 };
+/// What a sector is filled with: so many blocks that a hundredth of them are some.
+pub(super) const SECTOR: FillSize = FillSize { lanes: 1, blocks: 1_000, compressions: 2 };
 
 pub(super) const SECTORS: u32 = 3;
 
