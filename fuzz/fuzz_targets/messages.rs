@@ -1,25 +1,15 @@
 //! What agents, orchestrators and verifiers send each other, and what a verifier posts on chain.
 #![no_main]
 
+#[path = "messages/opened.rs"]
+mod opened;
+#[path = "messages/posted.rs"]
+mod posted;
 #[path = "messages/verdicts.rs"]
 mod verdicts;
 
 use armature_fuzz::Input;
-use armature_primitives::{
-	challenge::{Assignment, ChallengeTask, Verdict, Work, MAX_LANES},
-	ed25519::Signature,
-	DeviceId, RoundId, H256,
-};
-use armature_verifier::challenge::{
-	check_work,
-	fill::MAX_COMPRESSIONS,
-	fraud::FraudProof,
-	gemm::{MAX_SIDE, MAX_STEPS},
-	memory::{MAX_READS, MAX_SEGMENTS as MAX_WALKED, MAX_WALK_LANES},
-	network::{MAX_ECHOES, MAX_LEAD_MILLIS, MAX_TRANSFER_KIB, MAX_TRANSFER_MILLIS},
-	storage::MAX_SECTORS,
-	MAX_CHECKPOINTS, MAX_STEPS_PER_SEGMENT,
-};
+use armature_primitives::{ed25519::Signature, DeviceId, RoundId, H256};
 use armature_wire::{
 	testing::{blob_requests, blob_responses, control_requests, control_responses},
 	BlobRequest, BlobResponse, ControlRequest, ControlResponse, Message, PutAuth, ServiceKind,
@@ -27,7 +17,7 @@ use armature_wire::{
 	MAX_OPENINGS_LEN, MAX_PEER_ID_LEN, MAX_SEGMENTS, MAX_STORED, MAX_VERSION_LEN,
 	MAX_WALK_SEGMENTS,
 };
-use codec::{Decode, DecodeAll, DecodeLimit, Encode, MaxEncodedLen};
+use codec::{Decode, DecodeAll, DecodeLimit, Encode};
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Debug;
 
@@ -222,66 +212,9 @@ fn judge_sized(input: &mut Input<'_>) {
 	}
 }
 
-/// What is stored or posted on chain: it is never longer than its type says.
-fn posted<T: Encode + Decode + Debug + PartialEq + MaxEncodedLen>(bytes: &[u8]) -> Option<T> {
-	let value = decode::<T>(bytes);
-	assert!(value.is_none() || bytes.len() <= T::max_encoded_len(), "too long: {value:?}");
-	value
-}
-
-fn judge_posted(bytes: &[u8]) {
-	posted::<Verdict>(bytes);
-	posted::<FraudProof>(bytes);
-	if let Some(task) = posted::<ChallengeTask>(bytes) {
-		judge_work(&task.work);
-	}
-	if let Some(Assignment { task, .. }) = posted(bytes) {
-		judge_work(&task.work);
-	}
-}
-
-/// A task's size is taken when it is in bounds, said here in numbers that cannot overflow.
-fn judge_work(work: &Work) {
-	let is_bounded = match work {
-		Work::Cpu(cpu) => {
-			let count = u64::from(cpu.lanes) * u64::from(cpu.segments);
-			(1..=MAX_LANES).contains(&cpu.lanes)
-				&& (1..=u64::from(MAX_CHECKPOINTS)).contains(&count)
-				&& (1..=MAX_STEPS_PER_SEGMENT).contains(&cpu.steps_per_segment)
-		},
-		Work::Memory(memory) => {
-			let filled = u64::from(memory.lanes) * u64::from(memory.blocks);
-			let lanes = memory.lanes.min(MAX_WALK_LANES);
-			let walked = u64::from(lanes) * u64::from(memory.segments);
-			(1..=MAX_LANES).contains(&memory.lanes)
-				&& memory.blocks >= 2
-				&& filled <= u64::from(u32::MAX)
-				&& (1..=u64::from(MAX_WALKED)).contains(&walked)
-				&& (1..=MAX_READS).contains(&memory.reads)
-		},
-		Work::Network(network) => {
-			(1..=MAX_ECHOES).contains(&network.echoes)
-				&& (1..=MAX_LEAD_MILLIS).contains(&network.lead_millis)
-				&& (1..=MAX_TRANSFER_MILLIS).contains(&network.transfer_millis)
-				&& (1..=MAX_TRANSFER_KIB).contains(&network.transfer_kib)
-		},
-		Work::Gemm(gemm) => {
-			(1..=MAX_SIDE).contains(&gemm.side) && (1..=MAX_STEPS).contains(&gemm.states)
-		},
-		Work::Storage(storage) => {
-			(1..=MAX_SECTORS).contains(&storage.sectors)
-				&& storage.blocks >= 2
-				&& (1..=MAX_COMPRESSIONS).contains(&storage.compressions)
-				&& storage.commit_millis >= 1
-				&& storage.read_millis >= 1
-		},
-	};
-	assert_eq!(check_work(work).is_ok(), is_bounded);
-}
-
 fuzz_target!(|bytes: &[u8]| {
 	let mut input = Input::new(bytes);
-	match input.u8() % 5 {
+	match input.u8() % 6 {
 		0 => judge_all(input.rest()),
 		1 => match input.u8() % 4 {
 			0 => judge_changed(&mut input, &control_requests()),
@@ -290,7 +223,8 @@ fuzz_target!(|bytes: &[u8]| {
 			_ => judge_changed(&mut input, &blob_responses()),
 		},
 		2 => judge_sized(&mut input),
-		3 => judge_posted(input.rest()),
-		_ => verdicts::judge_verdicts(&mut input),
+		3 => posted::judge_posted(input.rest()),
+		4 => verdicts::judge_verdicts(&mut input),
+		_ => opened::judge_opened(&mut input),
 	}
 });

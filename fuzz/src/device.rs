@@ -4,7 +4,7 @@ use armature_primitives::{
 	challenge::{ChallengeCommit, ChallengeTask, Echo},
 	signing::{device_payload, Domain},
 	telemetry::{PowerReading, PowerSource},
-	MilliWatts, Ppm, H256,
+	DeviceId, MilliWatts, Ppm, H256,
 };
 use armature_verifier::challenge::{
 	fraud::{check_fraud, FraudError, FraudProof, SignedCommit},
@@ -18,17 +18,39 @@ pub const GENESIS: H256 = H256([1; 32]);
 
 static DEVICE: LazyLock<ed25519::Pair> = LazyLock::new(|| ed25519::Pair::from_seed(&[3; 32]));
 
-/// What the device signs when it commits to a root in the round of `task`.
-pub fn sign(task: &ChallengeTask, root: H256) -> SignedCommit {
+static STRANGER: LazyLock<ed25519::Pair> = LazyLock::new(|| ed25519::Pair::from_seed(&[2; 32]));
+
+/// What the device commits to in the round of `task`.
+fn commit(task: &ChallengeTask, root: H256) -> ChallengeCommit {
 	let power = PowerReading {
 		idle: MilliWatts(1),
 		loaded: MilliWatts(2),
 		source: PowerSource::WallMeter,
 		error: Ppm(0),
 	};
-	let commit = ChallengeCommit { task: task_hash(task), root, power };
+	ChallengeCommit { task: task_hash(task), root, power }
+}
+
+/// What the device signs when it commits to a root in the round of `task`.
+pub fn sign(task: &ChallengeTask, root: H256) -> SignedCommit {
+	let commit = commit(task, root);
 	let payload = device_payload(Domain::ChallengeCommit, &GENESIS, task.device, &commit);
 	let signature = DEVICE.sign(&payload);
+	SignedCommit { commit, signature }
+}
+
+/// The same commitment under a signature that is not the device's word for it: of a stranger, for another
+/// purpose, chain or device, or for another root.
+pub fn forge(how: u8, task: &ChallengeTask, root: H256) -> SignedCommit {
+	let commit = commit(task, root);
+	let (domain, device) = (Domain::ChallengeCommit, task.device);
+	let signature = match how % 5 {
+		0 => STRANGER.sign(&device_payload(domain, &GENESIS, device, &commit)),
+		1 => DEVICE.sign(&device_payload(Domain::Echo, &GENESIS, device, &commit)),
+		2 => DEVICE.sign(&device_payload(domain, &H256::zero(), device, &commit)),
+		3 => DEVICE.sign(&device_payload(domain, &GENESIS, DeviceId(!device.0), &commit)),
+		_ => sign(task, H256(root.0.map(|byte| !byte))).signature,
+	};
 	SignedCommit { commit, signature }
 }
 
