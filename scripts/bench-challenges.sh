@@ -25,17 +25,22 @@ STEPS=2
 REPEAT=20
 
 # What the chain may have to compute for a round and its disputes.
-BENCHMARKS=(prove_fraud prove_wrong_block prove_equivocation two_roots show_planted
+BENCHMARKS=(prove_fraud prove_wrong_block prove_wrong_sector prove_wrong_entry prove_equivocation two_roots show_planted
 	seal_verdicts reveal_verdicts close_round score_network open_round visit_owner visit_candidate)
 
 # Rounds of an owner's device in a day, by the parameters' defaults: a new one, and one with good history.
 ROUNDS_NEW=16
 ROUNDS_GOOD=1
-# The parts of them that are about memory, and about the way to verifiers; what that takes of a
-# connection, in milliseconds.
+# The parts of them that are about memory, the way to verifiers, accelerators and storage; all others, and
+# those of what an owner does not offer, are about lanes.
 MEMORY_PART=0.25
 NETWORK_PART=0.0625
+GEMM_PART=0.125
+STORAGE_PART=0.1875
+# What takes as long as the parameters say, in milliseconds: moving data in both directions, and the most
+# that reading for verifiers may take. Sealing is done once and is no part of a round.
 NETWORK_MILLIS=10000
+STORAGE_MILLIS=5000
 
 NATIVE_ASKED= WASM_ASKED= OUTPUT=table MEMORY=1024
 while [ $# -gt 0 ]; do
@@ -82,14 +87,18 @@ report() {
 		--arg cpu "$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)" \
 		--arg cores "$(nproc)" --arg rustc "$(rustc --version)" \
 		--arg commit "$(git describe --always --dirty)" \
-		--argjson new $ROUNDS_NEW --argjson good $ROUNDS_GOOD --argjson part $MEMORY_PART \
-		--argjson network $NETWORK_PART --argjson moving $NETWORK_MILLIS '
+		--argjson new $ROUNDS_NEW --argjson good $ROUNDS_GOOD --argjson memory $MEMORY_PART \
+		--argjson network $NETWORK_PART --argjson gemm $GEMM_PART --argjson storage $STORAGE_PART \
+		--argjson moving $NETWORK_MILLIS --argjson reading $STORAGE_MILLIS '
 		def millis_of($kind): [$native[0][]? | select(.kind == $kind) | .elapsed_millis][0];
-		# Of the time of a day.
-		def load($rounds):
-			(millis_of("cpu")) as $cpu | (millis_of("memory")) as $memory
-			| if $cpu and $memory
-			  then $rounds * ((1 - $part - $network) * $cpu + $part * $memory + $network * $moving) / 86400000
+		# Of the time of a day, for the parts that are about what an owner offers.
+		def load($rounds; $gemm; $storage):
+			millis_of("cpu") as $cpu_millis | millis_of("memory") as $memory_millis
+			| millis_of("gemm") as $gemm_millis
+			| if $cpu_millis and $memory_millis and $gemm_millis
+			  then $rounds * ((1 - $memory - $network - $gemm - $storage) * $cpu_millis
+				+ $memory * $memory_millis + $network * $moving
+				+ $gemm * $gemm_millis + $storage * $reading) / 86400000
 			  else null end;
 		{
 			date: $date, commit: $commit, cpu: $cpu, cores: ($cores | tonumber),
@@ -98,7 +107,11 @@ report() {
 				prover_over_verifier: (.elapsed_millis * 1000 / ([.check_micros, 1] | max)),
 				rounds_per_hour_and_core: (3600000000 / ([.check_micros, 1] | max) | floor)
 			}],
-			share_of_device_time: { new: load($new), good_history: load($good) },
+			share_of_device_time: {
+				new: load($new; 0; 0), good_history: load($good; 0; 0),
+				new_all_offered: load($new; $gemm; $storage),
+				good_history_all_offered: load($good; $gemm; $storage)
+			},
 			wasm: [$wasm[0][]? as $one | $one.time_results | group_by(.components)[] | {
 				name: $one.benchmark,
 				components: (.[0].components | map({ (.[0]): .[1] }) | add // {}),
@@ -127,7 +140,9 @@ table() {
 				(.rounds_per_hour_and_core | tostring | right(23))
 			] | row),
 			"",
-			"Share of device time: \(.share_of_device_time.new | percent) of a new device, \(.share_of_device_time.good_history | percent) with good history.",
+			(.share_of_device_time |
+				"Share of device time: \(.new | percent) of a new device, \(.good_history | percent) with good history;",
+				"with accelerator and storage offered \(.new_all_offered | percent) and \(.good_history_all_offered | percent)."),
 			""
 		else empty end,
 		if .wasm != [] then
