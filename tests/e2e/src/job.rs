@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use std::{
-	fs,
+	env, fs,
 	path::{Path, PathBuf},
 };
 
@@ -55,8 +55,10 @@ impl Job<'_> {
 	}
 }
 
+/// What was compiled in another checkout may be used again: cargo tells where this one is.
 fn modules() -> Result<PathBuf> {
-	Path::new(env!("CARGO_MANIFEST_DIR"))
+	let here = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+	here.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())
 		.join("../../workloads/wasm")
 		.canonicalize()
 		.context("finding workloads/wasm")

@@ -90,14 +90,21 @@ async fn scenario(network: &mut Network) -> Result<()> {
 	offers_an_accelerator(network, number)?;
 	offers_storage(network, number)?;
 	has_ways_to_all(network, number)?;
+	// Lots could leave out a kind for long.
+	witness
+		.set_challenge_parameters(|parameters| {
+			parameters.memory_part = Static(Ppm(0));
+			parameters.network_part = Static(Ppm(0));
+			parameters.gemm_part = Static(Ppm(400_000));
+			parameters.storage_part = Static(Ppm(400_000));
+		})
+		.await?;
 	has_multiplied(network, number)?;
 	has_read(network, number)?;
 	all_paid(&witness).await?;
 	// From now on only lanes are asked for.
 	witness
 		.set_challenge_parameters(|parameters| {
-			parameters.memory_part = Static(Ppm(0));
-			parameters.network_part = Static(Ppm(0));
 			parameters.gemm_part = Static(Ppm(0));
 			parameters.storage_part = Static(Ppm(0));
 		})
