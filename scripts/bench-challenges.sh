@@ -25,7 +25,8 @@ STEPS=2
 REPEAT=20
 
 # What the chain may have to compute for a round and its disputes.
-BENCHMARKS=(prove_fraud prove_wrong_block prove_wrong_sector prove_wrong_entry prove_equivocation two_roots show_planted
+BENCHMARKS=(prove_fraud prove_wrong_block prove_wrong_sector prove_wrong_entry prove_equivocation
+	two_roots show_planted
 	seal_verdicts reveal_verdicts close_round score_network open_round visit_owner visit_candidate)
 
 # Rounds of an owner's device in a day, by the parameters' defaults: a new one, and one with good history.

@@ -218,8 +218,9 @@ async fn gather(at: &AtBlock, id: DeviceId, now: Moment) -> Result<Shown> {
 	let performance = query::performance(at, id).await?;
 	let lease = query::lease_of_device(at, id).await?;
 	let circumstances = Circumstances { status: device.status.0, is_leased: lease.is_some() };
-	let peers = Peers::gather(at, id, &performance, now).await?;
-	let score = ScoreView::gather(at, id, circumstances, &peers, now).await?;
+	let parameters = query::challenge_parameters(at).await?;
+	let peers = Peers::gather(at, id, &performance, &parameters, now).await?;
+	let score = ScoreView::gather(at, id, circumstances, &peers, &parameters, now).await?;
 	let attestation = query::attestation(at, id).await?.filter(|attestation| !attestation.lapsed);
 	Ok(Shown {
 		region: query::site(at, device.site.0).await?.map(|site| site.region.0 .0),

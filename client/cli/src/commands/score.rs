@@ -112,11 +112,11 @@ impl ScoreView {
 		id: DeviceId,
 		circumstances: Circumstances,
 		peers: &Peers,
+		parameters: &query::ChallengeParameters,
 		now: Moment,
 	) -> Result<Option<Self>> {
 		let Circumstances { status, is_leased } = circumstances;
 		let Some(enrolment) = query::enrolment(at, id).await? else { return Ok(None) };
-		let parameters = query::challenge_parameters(at).await?;
 		let owner = query::enrolled_owner(at, &enrolment.owner).await?;
 		let (queued, rests_until, share) = owner.map_or((false, 0, Ppm(0)), |owner| {
 			(owner.queued.is_some(), owner.rests_until, owner.share.0)
@@ -131,8 +131,8 @@ impl ScoreView {
 		let is_maintained = maintenance_since.is_some();
 		let accelerator = enrolment.accelerator.as_ref().map(|offer| offer.0);
 		let storage_offer = enrolment.storage.as_ref().map(|offer| offer.0);
-		let terms = accelerator::Terms::from(&parameters);
-		let storage_terms = storage::Terms::from(&parameters);
+		let terms = accelerator::Terms::from(parameters);
+		let storage_terms = storage::Terms::from(parameters);
 		// The chain's bounds may have changed since it was offered.
 		let asked = Asked {
 			gemm: accelerator.is_some_and(|offer| terms.challenge(&offer).is_ok()),

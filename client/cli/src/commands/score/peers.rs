@@ -116,9 +116,10 @@ impl Peers {
 		at: &AtBlock,
 		id: DeviceId,
 		score: &Performance,
+		parameters: &query::ChallengeParameters,
 		now: Moment,
 	) -> Result<Self> {
-		let max_age_millis = query::challenge_parameters(at).await?.score_max_age_millis;
+		let max_age_millis = parameters.score_max_age_millis;
 		let power_age_millis = query::energy_parameters(at).await?.power_max_age_millis;
 		let limits = Limits {
 			scores: Ages { now, max_age_millis },
